@@ -1,0 +1,74 @@
+"""What every front end does: file -> signal -> frames `T x F`. Nothing beyond this room knows which kind it was."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy
+from torch import Tensor
+
+Signal = TypeVar("Signal")
+
+
+class Frontend(abc.ABC, Generic[Signal]):
+    """Turns files of one kind into frames. Its constructor takes plain values only, and keeps them in `settings`.
+
+    Reading and framing are deterministic; chance enters only through the generator handed to `vary`.
+    """
+
+    name: ClassVar[str]
+    """Its key in FRONTENDS."""
+    suffixes: ClassVar[frozenset[str]]
+    """Endings of the files it reads, lower case, with the dot."""
+    unit: ClassVar[str]
+    """What lengths along the time axis are told in: "seconds", "points" or "pixels"."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def config(self) -> dict[str, Any]:
+        """Plain values from which `frontends.build` makes an equal front end."""
+        return {"name": self.name, **self.settings}
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """F, the number of features of a frame."""
+
+    @property
+    @abc.abstractmethod
+    def step(self) -> float:
+        """How many units one frame advances."""
+
+    def items(self, path: str) -> list[str]:
+        """The readable items of a file: itself, or `path#0`, `path#1`, ... where it holds several.
+
+        Raises:
+            InputError: the file does not exist or is not of this kind.
+        """
+        return [path]
+
+    @abc.abstractmethod
+    def read(self, path: str, start: float | None = None, end: float | None = None) -> Signal:
+        """The signal of a file or item, or its part from `start` to `end` in units.
+
+        Raises:
+            InputError: it is missing, broken, empty, or has no such part; the message names the file and the way out.
+        """
+
+    @abc.abstractmethod
+    def frames(self, signal: Signal) -> Tensor:
+        """float32 [T, F], finite, T >= 1."""
+
+    @abc.abstractmethod
+    def length(self, path: str, start: float | None = None, end: float | None = None) -> int:
+        """About how many frames `read` and `frames` will give; cheap where the file's header tells.
+
+        Raises:
+            InputError: as `read`.
+        """
+
+    def vary(self, signal: Signal, chance: numpy.random.Generator) -> Signal:
+        """A likely variant of the signal, as another person or device might have made it; for training only."""
+        return signal
