@@ -1,0 +1,159 @@
+"""Corpora as their makers publish them -> manifests: what the recipes in this folder share.
+
+A recipe is a module with a function `prepare(source, out)` that gives a dict of manifest names and utterances. It may
+write files of its own under `out`; keyword arguments of `prepare` become flags of its command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from recognizer import manifest
+from recognizer.errors import ManifestError, RecognizerError
+from recognizer.manifest import Utterance
+
+Parts = dict[str, list[Utterance]]
+
+# Only endings that the speech front end reads; makers' copies differ in them (.wav here, .flac or .opus there).
+SOUNDS = (".wav", ".flac", ".opus", ".ogg", ".oga", ".mp3", ".sph", ".aiff", ".aif", ".au", ".w64", ".caf")
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+
+def run(prepare: Callable[..., Parts], arguments: Sequence[str] | None = None) -> int:
+    """The command line of a recipe: `python -m data.<corpus> SOURCE [--out DIR]`; its exit status.
+
+    Args:
+        prepare: the recipe. Each of its keyword-only arguments, a string or a number, is a flag.
+        arguments: what stands on the command line; by default that of this process.
+    """
+    corpus = Path(inspect.getfile(prepare)).stem
+    parser = argparse.ArgumentParser(
+        prog=f"python -m data.{corpus}",
+        description=inspect.getdoc(inspect.getmodule(prepare)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", type=Path, help="the folder that holds the corpus as its makers publish it")
+    parser.add_argument("--out", type=Path, default=Path("corpora") / corpus, help="where to write (%(default)s)")
+    for name, parameter in inspect.signature(prepare).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            kind = type(parameter.default)
+            parser.add_argument(
+                f"--{name.replace('_', '-')}", type=kind, default=parameter.default, help=repr(parameter.default)
+            )
+    options = vars(parser.parse_args(arguments))
+    source, out = options.pop("source"), options.pop("out")
+    try:
+        print(write(out, prepare(source, out, **options)))
+    except RecognizerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def write(out: Path, parts: Parts) -> str:
+    """Write each part to `out/<name>.tsv`, without the utterances that have no text; what was written, in words."""
+    told = []
+    for name, utterances in parts.items():
+        kept = [utterance for utterance in utterances if (utterance.text or "").strip()]
+        if not kept:
+            raise ManifestError(
+                out / f"{name}.tsv", "not one utterance with a text was found for it", "check the source folder"
+            )
+        manifest.write(out / f"{name}.tsv", kept)
+        told.append(f"{out / name}.tsv: {describe(kept, len(utterances) - len(kept))}")
+    return "\n".join(told)
+
+
+def describe(utterances: Sequence[Utterance], empty: int = 0) -> str:
+    """How much there is: utterances, hours where every length is told, people."""
+    people = len({utterance.speaker for utterance in utterances if utterance.speaker})
+    seconds = [utterance.duration for utterance in utterances if utterance.duration is not None]
+    hours = f", {sum(seconds) / 3600:.2f} h" if len(seconds) == len(utterances) else ""
+    left = f" ({empty} without a text left out)" if empty else ""
+    return f"{len(utterances)} utterances{hours}, speakers: {people or 'unknown'}{left}"
+
+
+def need(place: Path, what: str) -> Path:
+    """`place`, which must exist.
+
+    Raises:
+        ManifestError: it does not; `what` says which corpus and layout was looked for.
+    """
+    if not place.exists():
+        raise ManifestError(place, "does not exist", f"give the folder of {what}")
+    return place
+
+
+def lines(path: Path, what: str) -> list[str]:
+    """The lines of a UTF-8 text file, without the empty ones.
+
+    Raises:
+        ManifestError: it is missing or is not UTF-8; `what` says which corpus and layout was looked for.
+    """
+    try:
+        text = need(path, what).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(path, f"cannot be read as UTF-8 text ({error})", f"give the folder of {what}") from error
+    return [line for line in text.splitlines() if line.strip()]
+
+
+class Finder:
+    """Finds files by their name without its ending, each folder listed once: copies of a corpus differ in the ending.
+
+    Args:
+        endings: those that count, in the order of preference.
+    """
+
+    def __init__(self, endings: Sequence[str]) -> None:
+        self.endings = tuple(endings)
+        self._folders: dict[Path, dict[str, Path]] = {}
+
+    def get(self, path: Path) -> Path | None:
+        """The file of the folder and name of `path`, which bears no ending, with one of the endings; None without."""
+        return self.folder(path.parent).get(path.name)
+
+    def find(self, path: Path) -> Path:
+        """As `get`, but it must be there.
+
+        Raises:
+            ManifestError: it is not.
+        """
+        found = self.get(path)
+        if found is None:
+            raise ManifestError(
+                path, f"no such file with one of the endings {' '.join(self.endings)}", "complete the corpus"
+            )
+        return found
+
+    def folder(self, folder: Path) -> dict[str, Path]:
+        """The files of a folder by name without ending, sorted."""
+        if folder not in self._folders:
+            files = sorted(folder.iterdir(), key=self._rank, reverse=True) if folder.is_dir() else []
+            found = {file.name[: -len(file.suffix)]: file for file in files if file.suffix.lower() in self.endings}
+            self._folders[folder] = dict(sorted(found.items()))
+        return self._folders[folder]
+
+    def _rank(self, file: Path) -> tuple[int, str]:
+        ending = file.suffix.lower()
+        return (self.endings.index(ending) if ending in self.endings else len(self.endings), file.name)
+
+
+def plain(text: str) -> str:
+    """English as said: lower case, single spaces."""
+    return " ".join(text.lower().split())
+
+
+def apart(groups: Iterable[tuple[str, Utterance]], fraction: float) -> tuple[list[Utterance], list[Utterance]]:
+    """`manifest.split` by a group of one's own choice, a page say, where speakers are not known."""
+    tagged = [dataclasses.replace(utterance, speaker=group) for group, utterance in groups]
+    kept, out = manifest.split(tagged, fraction)
+    return list(_untagged(kept)), list(_untagged(out))
+
+
+def _untagged(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
+    return (dataclasses.replace(utterance, speaker=None) for utterance in utterances)
