@@ -1,0 +1,340 @@
+"""Image file of one text line -> grey pixels, ink bright on dark, level and of one height -> a frame for each column.
+
+Axes: H rows, W columns.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from recognizer.errors import ConfigError, InputError
+from recognizer.frontends.base import Frontend
+
+Pixels = NDArray[numpy.uint8]
+
+SHORTEST = 4  # columns and pixels: less holds no letter
+LARGEST = 40_000_000  # pixels: more than an A4 page at 600 dpi, which is no line of text
+WORKING = 3  # times the final height: finer detail than this is lost in the end anyway
+STEEPEST = 0.0875  # slope of 5 degrees: a steeper line is not skew but another layout
+BODY = 7.5  # height of the window around the text, in standard deviations of a letter's ink about its centre
+INK = 3.0  # what full ink becomes in a frame: with an eighth of the picture inked, a standard deviation of one
+
+
+class Line(Frontend[Pixels]):
+    """Reads images of single text lines.
+
+    The signal is uint8 [height, W], in reading order, background 0 and ink up to 255. A frame is one of its columns.
+    Colour, alpha, bit depth, polarity, lighting, skew and the size of the writing are taken out here, because they
+    tell nothing about the text; slant and stroke width are left to the network and to `vary`.
+
+    Args:
+        height: rows of the signal, F.
+        deskew: turn lines that rise or fall by up to 5 degrees; images less than three times as wide as high are
+            left as they are, for a few letters have no direction.
+        body: scale by the height of the writing; without it by the height of the image.
+        squeeze: columns of the signal for each column of the image in proportion; below 1 shortens time.
+        direction: "ltr", or "rtl" for scripts from right to left, whose columns then count from the right.
+
+    Raises:
+        ConfigError: a value that makes no image.
+    """
+
+    name = "line"
+    suffixes = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+    unit = "pixels"
+
+    def __init__(
+        self,
+        height: int = 48,
+        deskew: bool = True,
+        body: bool = True,
+        squeeze: float = 1.0,
+        direction: str = "ltr",
+    ) -> None:
+        super().__init__(height=height, deskew=deskew, body=body, squeeze=squeeze, direction=direction)
+        if not 8 <= height <= 512:
+            raise ConfigError("frontend line", f"height is {height}", "give 8 to 512 pixels")
+        if not 0.1 <= squeeze <= 4:
+            raise ConfigError("frontend line", f"squeeze is {squeeze}", "give a factor from 0.1 to 4")
+        if direction not in ("ltr", "rtl"):
+            raise ConfigError("frontend line", f"direction is {direction!r}", "choose ltr or rtl")
+        self.height, self.deskew, self.body, self.squeeze, self.direction = height, deskew, body, squeeze, direction
+
+    @property
+    def size(self) -> int:
+        """F, the height in pixels."""
+        return self.height
+
+    @property
+    def step(self) -> float:
+        """One column of the signal."""
+        return 1.0
+
+    def read(self, path: str, start: float | None = None, end: float | None = None) -> Pixels:
+        """The normalised line, uint8 [height, W], or its columns from `start` to `end`, both in reading order.
+
+        Raises:
+            InputError: missing, no image, broken, too small, too large, or without such columns.
+        """
+        pixels = self._normalise(path, _grey(path))
+        if self.direction == "rtl":
+            pixels = pixels[:, ::-1]
+        first = 0 if start is None else round(start)
+        last = pixels.shape[1] if end is None else min(round(end), pixels.shape[1])
+        if not 0 <= first < last:
+            what = f"has {pixels.shape[1]} columns, none from {start} to {end}"
+            raise InputError(path, what, "correct start and end, in pixels of the scaled line")
+        return numpy.ascontiguousarray(pixels[:, first:last])
+
+    def frames(self, signal: Pixels) -> Tensor:
+        """float32 [W, height]: 0 is background, as padding is, and full ink is 3."""
+        assert signal.dtype == numpy.uint8 and signal.shape[0] == self.height, (signal.dtype, signal.shape)
+        return torch.from_numpy(numpy.ascontiguousarray(signal.T)).float() * (INK / 255)
+
+    def length(self, path: str, start: float | None = None, end: float | None = None) -> int:
+        """About how many columns: exact only by reading, so told from the header, as if the text filled the image.
+
+        Raises:
+            InputError: missing, no image, too small or too large.
+        """
+        with _open(path) as image:
+            wide, high = image.size
+            if image.getexif().get(0x0112, 1) >= 5:  # stored lying on its side
+                wide, high = high, wide
+        columns = max(1, round(wide * self.height / high * self.squeeze))
+        return max(1, round(min(columns, end or columns) - (start or 0)))
+
+    def vary(self, signal: Pixels, chance: numpy.random.Generator) -> Pixels:
+        """The line as another hand, pen and scanner might have made it: uint8 [height, about W].
+
+        Each of these comes or stays away by itself: affine change (slant, slope, width, size, place), wavy baseline,
+        thicker or thinner strokes, blur, fainter ink, noise.
+        """
+        high = signal.shape[0]
+        ink = _affine(signal, chance) if chance.random() < 0.8 else signal
+        values = ink.astype(numpy.float32)
+        if chance.random() < 0.4:
+            values = _wave(values, chance)
+        if chance.random() < 0.4:
+            grown = _spread(values, numpy.maximum if chance.random() < 0.5 else numpy.minimum)
+            values += chance.uniform(0.2, 0.8) * (grown - values)
+        if chance.random() < 0.25:
+            values += chance.uniform(0.3, 1.0) * (_blur(values) - values)
+        if chance.random() < 0.4:
+            values = 255 * (values / 255) ** numpy.float32(numpy.exp(chance.uniform(-0.5, 0.5)))
+            values *= chance.uniform(0.6, 1.1)
+        if chance.random() < 0.25:
+            values += chance.uniform(2, 14) * chance.standard_normal(values.shape, dtype=numpy.float32)
+        assert values.shape[0] == high
+        return numpy.clip(values, 0, 255).astype(numpy.uint8)
+
+    def _normalise(self, path: str, grey: Pixels) -> Pixels:
+        high = grey.shape[0]
+        if high > WORKING * self.height:
+            target = WORKING * self.height
+            size = (max(1, round(grey.shape[1] * target / high)), target)
+            grey = numpy.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
+        ink = _flatten(grey)
+        high, wide = ink.shape
+        strips, places = _strips(ink)
+        slope = _slope(strips, places, high, wide) if self.deskew else 0.0
+        top, window = _body(strips, places, slope, wide) if self.body else (0.0, float(high))
+        columns = round(wide * self.height / window * self.squeeze)
+        if columns < SHORTEST:
+            what = f"gives {columns} columns at a height of {self.height} pixels"
+            raise InputError(path, what, f"give the image of a whole line, at least {SHORTEST} columns wide")
+        image = Image.fromarray(ink)
+        if self.body or slope:
+            # One resampling turns the line about its middle and cuts the window out; x moves as y does, so it is a
+            # rotation (to the first order) and leaves the slant alone.
+            rows = int(numpy.ceil(window))
+            matrix = (1.0, -slope * window / rows, slope * window / 2, slope, window / rows, top - slope * wide / 2)
+            image = image.transform((wide, rows), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+        return numpy.asarray(image.resize((columns, self.height), Image.Resampling.BILINEAR))
+
+
+def _open(path: str) -> Image.Image:
+    """The image with its header read; its pixels may still turn out to be broken."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; its bomb warning is the check below
+            image = Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise InputError(path, f"is far too large ({error})", "cut it into lines") from error
+    except UnidentifiedImageError as error:
+        what = "is empty (0 bytes)" if Path(path).stat().st_size == 0 else "is not an image that can be read"
+        raise InputError(path, what, "give a whole PNG, JPEG, TIFF, BMP or WebP file") from error
+    except OSError as error:
+        raise InputError(path, f"cannot be opened ({error.strerror or error})", "check the path") from error
+    except Exception as error:  # a damaged header can end in any exception of Pillow's many readers
+        raise InputError(path, f"has a broken header ({error})", "make or copy the file again") from error
+    wide, high = image.size
+    if min(wide, high) < SHORTEST or wide * high > LARGEST:
+        image.close()
+        what = f"is {wide} x {high} pixels"
+        remedy = f"give one line of text, at least {SHORTEST} x {SHORTEST} and at most {LARGEST // 10**6} million pixels"
+        raise InputError(path, what, remedy)
+    return image
+
+
+def _grey(path: str) -> Pixels:
+    """The image upright, 0 to 255, whatever its mode."""
+    with _open(path) as image:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+        except Exception as error:  # the decoders raise OSError, SyntaxError, ValueError, struct.error, ... as they like
+            raise InputError(path, f"has broken image data ({error})", "make or copy the file again") from error
+        if upright.mode.startswith(("I", "F")):
+            return _eight(numpy.asarray(upright))
+        if upright.has_transparency_data:
+            return _opaque(numpy.asarray(upright.convert("RGBA").convert("LA"), numpy.float32))
+        if upright.mode == "LAB":
+            upright = upright.getchannel(0)
+        return numpy.asarray(upright.convert("L"))
+
+
+def _eight(values: NDArray[numpy.generic]) -> Pixels:
+    """Any range of numbers -> 0 to 255; how much of its range a 16-bit scan uses is anybody's guess."""
+    finite = numpy.nan_to_num(values.astype(numpy.float64), posinf=0.0, neginf=0.0)
+    low, high = finite.min(), finite.max()
+    return numpy.round((finite - low) * (255 / max(high - low, 1))).astype(numpy.uint8)
+
+
+def _opaque(pairs: NDArray[numpy.float32]) -> Pixels:
+    """Grey and alpha [H, W, 2] -> grey on white, or on black where what is visible is bright."""
+    grey, alpha = pairs[..., 0], pairs[..., 1] / 255
+    paper = 255.0 if (alpha * (grey - 127.5)).sum() <= 0 or alpha.min() == 1 else 0.0
+    return numpy.round(paper + alpha * (grey - paper)).astype(numpy.uint8)
+
+
+def _flatten(grey: Pixels) -> Pixels:
+    """Ink bright on a background of 0, whatever the polarity, the lighting and the contrast.
+
+    The background is the median of each stretch of columns, for ink covers less than half of it; where a painted
+    initial covers more, the median over neighbouring stretches corrects it. What deviates from it far to one side is
+    ink, hence the sign of the third moment is the polarity. 255 is the ink's strongest level in the usual column.
+    """
+    high, wide = grey.shape
+    count = max(1, round(wide / max(high, 16)))
+    edges = numpy.linspace(0, wide, count + 1).astype(int)
+    levels = numpy.array([numpy.median(grey[:, a:b]) for a, b in zip(edges, edges[1:], strict=False)])
+    around = numpy.pad(levels, 2, mode="edge")
+    levels = numpy.median([around[offset : offset + count] for offset in range(5)], axis=0)
+    paper = numpy.interp(numpy.arange(wide), (edges[1:] + edges[:-1]) / 2, levels).astype(numpy.float32)
+    ink = grey - paper
+    if (ink * ink * ink).sum() < 0:
+        ink = -ink
+    strongest = numpy.percentile(ink.max(axis=0), 80)
+    # Less than 24 levels is paper: stretching it to the full range would write text of dust.
+    ink *= 255 / max(strongest, 24.0)
+    return numpy.clip(ink, 0, 255).astype(numpy.uint8)
+
+
+def _strips(ink: Pixels) -> tuple[NDArray[numpy.float32], NDArray[numpy.float32]]:
+    """The ink of each row in each of S strips of columns, [S, H], and the middles of the strips [S], in pixels."""
+    high, wide = ink.shape
+    count = min(wide, max(8, min(96, round(3 * wide / high))))
+    edges = numpy.linspace(0, wide, count + 1).astype(int)
+    sums = numpy.add.reduceat(ink, edges[:-1], axis=1, dtype=numpy.float32)
+    return sums.T, ((edges[1:] + edges[:-1]) / 2).astype(numpy.float32)
+
+
+def _slope(strips: NDArray[numpy.float32], places: NDArray[numpy.float32], high: int, wide: int) -> float:
+    """The slope, rows down for each column, along which the rows' ink is gathered most sharply (0 for short lines).
+
+    Postl 1986: the projection profile has the greatest energy along the text. Ink deviating with height is what a
+    level line has most of all, so no baseline has to be found. First a coarse, then a fine search.
+    """
+    if wide < 3 * high or not strips.any():
+        return 0.0
+    room = int(numpy.ceil(STEEPEST * wide / 2)) + 1
+    padded = numpy.pad(strips, ((0, 0), (room, room)))
+    rows = numpy.arange(high + 2 * room)
+    best = 0.0
+    for reach, steps in ((STEEPEST, 31), (STEEPEST / 15, 17)):
+        slopes = best + numpy.linspace(-reach, reach, steps)
+        shifts = numpy.rint(slopes[:, None] * (places - wide / 2)).astype(int)
+        energies = []
+        for shift in shifts:
+            index = (rows[None] + shift[:, None]) % len(rows)
+            profile = numpy.take_along_axis(padded, index, axis=1).sum(axis=0)
+            energies.append(float(profile @ profile))
+        best = float(slopes[int(numpy.argmax(energies))])
+    return float(numpy.clip(best, -STEEPEST, STEEPEST))
+
+
+def _body(
+    strips: NDArray[numpy.float32], places: NDArray[numpy.float32], slope: float, wide: int
+) -> tuple[float, float]:
+    """First row and height, in pixels, of the window around the writing, at the middle column.
+
+    After Kozielski, Forster and Ney 2012 (moment-based normalisation): the window follows the mean and the standard
+    deviation of the ink. Both are taken strip by strip and their medians count, so that an initial three lines high,
+    or specks from the line above, move nothing. The window is kept between 0.4 and 1.25 image heights.
+    """
+    high = strips.shape[1]
+    weight = strips.sum(axis=1)
+    inked = weight > 0.1 * weight.max() if weight.max() > 0 else weight > 0
+    if not inked.any():
+        return 0.0, float(high)
+    rows = numpy.arange(high) + 0.5
+    ink, weight = strips[inked], weight[inked]
+    mean = ink @ rows / weight
+    spread = numpy.sqrt(numpy.maximum(ink @ rows**2 / weight - mean**2, 0))
+    centre = float(numpy.median(mean - slope * (places[inked] - wide / 2)))
+    window = float(numpy.clip(BODY * numpy.median(spread), 0.4 * high, 1.25 * high))
+    return centre - window / 2, window
+
+
+def _affine(ink: Pixels, chance: numpy.random.Generator) -> Pixels:
+    """Slanted, tilted, widened, resized and moved, all small and in one resampling."""
+    high, wide = ink.shape
+    columns = max(SHORTEST, round(wide * chance.uniform(0.85, 1.15)))
+    slant, tall = chance.uniform(-0.3, 0.3), 1 / chance.uniform(0.85, 1.12)
+    tilt = chance.uniform(-1, 1) * min(0.02, 0.1 * high / wide)
+    move = chance.uniform(-0.05, 0.05) * high
+    across = wide / columns
+    matrix = (across, slant, -slant * high / 2, tilt, tall, (1 - tall) * high / 2 + move - tilt * columns / 2)
+    turned = Image.fromarray(ink).transform((columns, high), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+    return numpy.asarray(turned)
+
+
+def _wave(values: NDArray[numpy.float32], chance: numpy.random.Generator) -> NDArray[numpy.float32]:
+    """Each column moved up or down by a smooth curve of up to a sixteenth of the height."""
+    high, wide = values.shape
+    knots = max(2, round(wide / (1.5 * high)) + 1)
+    curve = chance.uniform(-high / 16, high / 16, knots)
+    moves = numpy.interp(numpy.linspace(0, knots - 1, wide), numpy.arange(knots), curve).astype(numpy.float32)
+    whole = numpy.floor(moves)
+    part = moves - whole
+    room = high // 16 + 2
+    padded = numpy.pad(values, ((room, room), (0, 0)))
+    rows = numpy.arange(high)[:, None] + room + whole.astype(int)
+    upper = numpy.take_along_axis(padded, rows, axis=0)
+    return upper + part * (numpy.take_along_axis(padded, rows + 1, axis=0) - upper)
+
+
+def _spread(values: NDArray[numpy.float32], choose: numpy.ufunc) -> NDArray[numpy.float32]:
+    """Grey dilation (numpy.maximum) or erosion (numpy.minimum) over 3 x 3 pixels."""
+    padded = numpy.pad(values, 1, mode="edge")
+    rows = choose(choose(padded[:-2], padded[1:-1]), padded[2:])
+    spread: NDArray[numpy.float32] = choose(choose(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    return spread
+
+
+def _blur(values: NDArray[numpy.float32]) -> NDArray[numpy.float32]:
+    """Smoothed with (1 2 1)/4 both ways."""
+    padded = numpy.pad(values, 1, mode="edge")
+    rows = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    blurred: NDArray[numpy.float32] = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 4
+    return blurred
