@@ -1,0 +1,200 @@
+"""The house keeps its own rules: imports go one way, each library has one door, every file says what it is."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import itertools
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MEMBERS = 2
+"""The level of the members of a room; its base file stands below them, its dict (`__init__`) above."""
+LADDER: dict[str, int] = {
+    "errors": 0,
+    "transcript": 0,
+    "alphabet": 1,
+    "augment": 1,
+    "build": 1,
+    "ink": 1,
+    "manifest": 1,
+    "metrics": 1,
+    "writers": 1,
+    "decoders.base": 1,
+    "frontends.base": 1,
+    "layers.base": 1,
+    "batch": 2,
+    "decoders": 3,
+    "frontends": 3,
+    "layers": 3,
+    "samples": 3,
+    "sampler": 3,
+    "corpus": 4,
+    "model": 5,
+    "pretrained": 6,
+    "check": 7,
+    "train": 7,
+    "transcribe": 7,
+    "": 8,
+}
+"""Modules of recognizer and their levels: a module imports only from levels below its own."""
+ROOMS = ("decoders", "frontends", "layers", "samples")
+NEIGHBOURS = {("decoders.beam", "decoders.ngram"), ("samples.lines", "samples.ink")}
+"""The members of a room that may know another one."""
+DOORS: dict[str, set[str]] = {
+    "lightning": {"corpus", "model", "train"},
+    "pytorch_lightning": {"corpus", "model", "train"},
+    "soundfile": {"frontends.speech", "samples.digits"},
+    "torchaudio": {"frontends.speech"},
+    "jiwer": {"metrics"},
+    "jsonargparse": {"train"},
+    "espeakng_loader": {"samples.digits"},
+    "HersheyFonts": {"samples.ink"},
+}
+"""Libraries and the only modules of recognizer that know them."""
+IMPORTS_OF = {"Hershey-Fonts": "HersheyFonts", "pillow": "PIL"}
+"""How a distribution is imported, where its name does not say so."""
+BEHIND = {"tensorboard"}
+"""Distributions that another one needs for what we ask of it: Lightning writes TensorBoard logs through this one."""
+
+FILES = sorted((ROOT / "recognizer").rglob("*.py"))
+SCRIPTS = sorted([*ROOT.glob("*.py"), *(ROOT / "data").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")])
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def title(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module(path: Path) -> str:
+    """`recognizer/frontends/pen.py` -> `frontends.pen`, `recognizer/__init__.py` -> ``."""
+    parts = path.relative_to(ROOT / "recognizer").with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+NAMES = {module(path) for path in FILES}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports anywhere; those of recognizer as `recognizer.x.y`, the deepest that exists."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{title(path)}, line {node.lineno}: write imports in full"
+            assert node.module is not None
+            for alias in node.names:
+                deeper = f"{node.module}.{alias.name}"
+                yield deeper if deeper.removeprefix("recognizer.") in NAMES else node.module
+
+
+def ours(path: Path) -> set[str]:
+    found = {name for name in imports(path) if name.split(".")[0] == "recognizer"}
+    return {name.removeprefix("recognizer").removeprefix(".") for name in found}
+
+
+def level(name: str) -> int:
+    room = name.split(".")[0]
+    if name in LADDER:
+        return LADDER[name]
+    assert room in ROOMS and "." in name, f"recognizer.{name} has no level: give it one in LADDER, with a reason"
+    return MEMBERS
+
+
+@pytest.mark.parametrize("path", FILES, ids=title)
+def test_imports_go_down_only(path: Path) -> None:
+    name = module(path)
+    for other in ours(path):
+        if (name, other) in NEIGHBOURS:
+            continue
+        assert level(other) < level(name), f"{name} (level {level(name)}) imports {other} (level {level(other)})"
+
+
+def test_corpus_and_model_are_strangers() -> None:
+    for one, other in (("corpus", "model"), ("model", "corpus")):
+        assert other not in ours(ROOT / "recognizer" / f"{one}.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=title)
+def test_each_library_has_its_doors(path: Path) -> None:
+    for library in {name.split(".")[0] for name in imports(path)} & DOORS.keys():
+        assert module(path) in DOORS[library], f"{title(path)} imports {library}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=title)
+def test_nothing_in_the_package_imports_the_recipes_or_the_tests(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & {"data", "tests", "benchmarks", "docs"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "data").glob("*.py")), ids=title)
+def test_recipes_know_only_the_wall(path: Path) -> None:
+    """A recipe writes manifests; front ends, networks and Lightning lie beyond the wall."""
+    assert all(level(name) <= 1 for name in ours(path)), f"{title(path)} imports {sorted(ours(path))}"
+    assert not {name.split(".")[0] for name in imports(path)} & {"torch", "lightning", "pytorch_lightning"}
+
+
+def test_the_libraries_are_those_of_pyproject() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    listed = re.findall(r'"([A-Za-z0-9-]+)', block.group(1))
+    known = {IMPORTS_OF.get(name, name.replace("-", "_")) for name in listed}
+    used = {name.split(".")[0] for path in [*FILES, *SCRIPTS] for name in imports(path)}
+    standard = set(sys.stdlib_module_names)
+    at_home = {"recognizer", "data", "benchmarks", "matplotlib"}
+    assert used - standard - at_home <= known, "imported, and missing from pyproject.toml"
+    assert known - BEHIND <= used, "in pyproject.toml, and imported nowhere"
+
+
+def test_no_lumber_rooms() -> None:
+    forbidden = {"utils", "util", "lib", "common", "types", "examples", "helpers", "misc"}
+    for path in itertools.chain(FILES, SCRIPTS, TESTS):
+        assert not forbidden & set(path.relative_to(ROOT).with_suffix("").parts), title(path)
+
+
+@pytest.mark.parametrize("path", [*FILES, *SCRIPTS], ids=title)
+def test_files_are_short_and_say_what_they_are(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 350, f"{title(path)} has {len(lines)} lines: one idea in one file"
+    docstring = ast.get_docstring(tree(path))
+    assert docstring, f"{title(path)} does not say what it turns into what"
+    assert lines[0].startswith(('"""', "#!", 'r"""')), f"{title(path)}: the docstring is not the first line"
+
+
+@pytest.mark.parametrize("path", FILES, ids=title)
+def test_what_is_public_is_documented(path: Path) -> None:
+    def public(body: list[ast.stmt], prefix: str = "", inherits: bool = False) -> Iterator[tuple[str, bool]]:
+        """Names and whether each is described; what overrides a parent's method may leave that to the parent."""
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_":
+                yield prefix + node.name, inherits or ast.get_docstring(node) is not None
+                if isinstance(node, ast.ClassDef):
+                    yield from public(node.body, f"{prefix}{node.name}.", bool(node.bases))
+
+    bare = [name for name, described in public(tree(path).body) if not described]
+    assert not bare, f"{title(path)}: no docstring: {', '.join(bare)}"
+
+
+def test_public_names_are_a_sorted_list() -> None:
+    import recognizer
+
+    assert recognizer.__all__ == sorted(recognizer.__all__)
+    assert all(hasattr(recognizer, name) for name in recognizer.__all__)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_has_a_dict_and_more_than_one_kind(room: str) -> None:
+    """Every member file of a room stands in a dict of the room, so that nothing is reached by a side door."""
+    folder = ROOT / "recognizer" / room
+    members = {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
+    assert members <= {name.removeprefix(f"{room}.") for name in ours(folder / "__init__.py")}

@@ -1,0 +1,54 @@
+"""The sources become a wheel that holds every room, the configurations and the commands."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """Built from a copy, so that no build/ is left in the checkout; with the tools of this environment, offline."""
+    sources, out = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, sources / name)
+    for name in ("recognizer", "configs"):
+        shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
+    build = "from setuptools import build_meta; import sys; build_meta.build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, str(out)], cwd=sources, check=True, capture_output=True)
+    return zipfile.ZipFile(next(out.glob("*.whl")))
+
+
+def test_the_wheel_holds_everything(wheel: zipfile.ZipFile) -> None:
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "recognizer").rglob("*.py")}
+    settings = {f"recognizer/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
+    assert settings
+    assert modules | settings | {"recognizer/py.typed"} <= set(wheel.namelist())
+    extra = {name for name in wheel.namelist() if not name.startswith(("recognizer/", "recognizer-"))}
+    assert not extra, "only the package is installed"
+
+
+def test_the_commands_and_the_licence(wheel: zipfile.ZipFile) -> None:
+    about = next(name.rpartition("/")[0] for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    commands = wheel.read(f"{about}/entry_points.txt").decode()
+    assert "recognizer-train = recognizer.train:main" in commands
+    assert "recognizer-transcribe = recognizer.transcribe:main" in commands
+    metadata = wheel.read(f"{about}/METADATA").decode()
+    assert "License-Expression: Apache-2.0" in metadata
+    assert f"{about}/licenses/LICENSE" in wheel.namelist()
+
+
+def test_the_lock_pins_everything_and_names_no_place() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    assert pins
+    assert all("==" in line.split(";")[0] for line in pins)
+    assert "://" not in text
+    assert "--" not in text
