@@ -1,0 +1,1 @@
+"""Speech and handwriting -> text, with deep bidirectional LSTMs and CTC."""

@@ -1,0 +1,191 @@
+"""Settings (YAML and flags) -> a trained model; the only place where corpus, model and trainer meet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonargparse
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+from recognizer.corpus import Corpus
+from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
+from recognizer.model import Recognizer, opened
+
+log = logging.getLogger(__name__)
+
+
+def folder() -> Path:
+    """Where the YAML files lie: in the installed package, or beside it in a checkout."""
+    here = Path(__file__).parent
+    return here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
+
+
+class _Settings(lightning.Callback):
+    """Keeps the run's settings inside every checkpoint, so that `--resume` needs nothing else."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        checkpoint["config"] = self.text
+
+
+class _CLI(LightningCLI):
+    """LightningCLI with a run folder of its own kind: runs/NAME/NUMBER."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--name", type=str, default="default", help="the run is kept in runs/NAME/NUMBER")
+        parser.add_argument("--seed", type=int, default=1, help="of the weights and of dropout")
+        parser.add_lightning_class_args(ModelCheckpoint, "best")
+        parser.add_lightning_class_args(ModelCheckpoint, "last")
+        parser.add_lightning_class_args(EarlyStopping, "stop")
+        parser.link_arguments("data.frontend", "model.frontend")
+        parser.link_arguments("data", "model.alphabet", compute_fn=_alphabet, apply_on="instantiate")
+
+    def before_instantiate_classes(self) -> None:
+        lightning.seed_everything(self.config.seed, workers=True, verbose=False)
+        trainer = self.config.trainer
+        _check_precision(trainer)
+        if trainer.logger is None or trainer.logger is True:
+            home = Path(trainer.default_root_dir or "runs") / self.config.name
+            kept = {"save_dir": str(home.parent), "name": home.name, "version": _number(home)}
+            trainer.logger = [
+                {"class_path": f"pytorch_lightning.loggers.{kind}", "init_args": dict(kept)}
+                for kind in ("CSVLogger", "TensorBoardLogger")
+            ]
+
+
+def _alphabet(corpus: Corpus) -> dict[str, Any]:
+    return corpus.alphabet
+
+
+def _number(home: Path) -> str:
+    """The next free number in runs/NAME, the same for all processes that this one starts."""
+    if "RECOGNIZER_RUN" not in os.environ:
+        taken = [int(path.name) for path in home.glob("*") if path.name.isdecimal()]
+        os.environ["RECOGNIZER_RUN"] = str(max(taken, default=0) + 1)
+    return os.environ["RECOGNIZER_RUN"]
+
+
+def _check_precision(trainer: Any) -> None:
+    on_cpu = trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available())
+    capability = torch.backends.cpu.get_cpu_capability()
+    if on_cpu and str(trainer.precision).startswith("bf16") and capability in ("DEFAULT", "NO AVX", "AVX2"):
+        raise ConfigError(
+            "trainer.precision",
+            f"{trainer.precision} needs a processor with AVX-512, this one has {capability}",
+            "use 32-true here",
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train as the command line says; 0 when it ended well, 2 for a mistake in the settings or the data."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # Advice of the trainer on matters that are settled here.
+    for told in (r".*does not have many workers.*", r".*log_every_n_steps.*", r".*`isinstance\(treespec.*"):
+        warnings.filterwarnings("ignore", told)
+    try:
+        train(arguments)
+    except RecognizerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    finally:
+        os.environ.pop("RECOGNIZER_RUN", None)
+    return 0
+
+
+def train(arguments: Sequence[str]) -> lightning.Trainer:
+    """Train as the command line says, and return the trainer afterwards.
+
+    Raises:
+        RecognizerError: a mistake in the settings or the data.
+    """
+    arguments, resumed = _resume(list(arguments))
+    arguments = _named(arguments)
+    try:
+        cli = _CLI(
+            Recognizer,
+            Corpus,
+            run=False,
+            args=arguments,
+            seed_everything_default=False,
+            save_config_kwargs={"overwrite": True},
+            parser_kwargs={"default_config_files": [str(folder() / "base.yaml")], "exit_on_error": False},
+        )
+    except jsonargparse.ArgumentError as error:
+        raise _explained(str(error)) from error
+    except Exception as error:
+        # What a constructor says is wrapped by the parser; the user wants the cause.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, RecognizerError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None:
+            raise cause from error
+        raise
+    cli.trainer.callbacks.append(_Settings(cli.parser.dump(cli.config, skip_link_targets=True, skip_none=False)))
+    log.info("run %s", cli.trainer.log_dir)
+    cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed, weights_only=True)
+    for kind, checkpoint in (("best", cli.config_init.best), ("last", cli.config_init.last)):
+        path = checkpoint.best_model_path
+        if path:
+            score = f" (val_cer {float(checkpoint.best_model_score):.4f})" if kind == "best" else ""
+            log.info("%s%s: %s", kind, score, path)
+    return cli.trainer
+
+
+def _resume(arguments: list[str]) -> tuple[list[str], str | None]:
+    """`--resume PATH` -> the settings kept in that checkpoint, then the flags that follow."""
+    joined = [argument for argument in arguments if argument.startswith("--resume=")]
+    if joined:
+        place = arguments.index(joined[0])
+        arguments[place : place + 1] = ["--resume", joined[0].partition("=")[2]]
+    if "--resume" not in arguments:
+        return arguments, None
+    place = arguments.index("--resume")
+    if place + 1 >= len(arguments):
+        raise ConfigError("--resume", "names no checkpoint", "give the path of a last.ckpt")
+    path = arguments[place + 1]
+    checkpoint = opened(path)
+    if "config" not in checkpoint or "optimizer_states" not in checkpoint:
+        raise CheckpointError(path, "holds weights only, no state to go on from", "resume from the last.ckpt beside it")
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False, encoding="utf-8") as file:
+        file.write(checkpoint["config"])
+    return ["--config", file.name, *arguments[:place], *arguments[place + 2 :]], path
+
+
+def _named(arguments: list[str]) -> list[str]:
+    """`--config an4` means the YAML of that name that comes with the program."""
+    out = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if before == "--config" or argument.startswith("--config="):
+            flag, _, name = argument.rpartition("=")
+            for path in (name, str(folder() / Path(name).name), str(folder() / f"{name}.yaml")):
+                if Path(path).is_file():
+                    argument = f"{flag}={path}" if flag else path
+                    break
+            else:
+                known = [path.stem for path in folder().glob("*.yaml")]
+                raise ConfigError("--config", f"there is no file {name!r}", nearest(name, known))
+        out.append(argument)
+    return out
+
+
+def _explained(message: str) -> ConfigError:
+    """What the parser says of a wrong key, with the nearest right one."""
+    return ConfigError("settings", " ".join(message.split())[:400], "see --help")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
