@@ -7,10 +7,9 @@ write files of its own under `out`; keyword arguments of `prepare` become flags 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recognizer import manifest
@@ -20,7 +19,7 @@ from recognizer.manifest import Utterance
 Parts = dict[str, list[Utterance]]
 
 # Only endings that the speech front end reads; makers' copies differ in them (.wav here, .flac or .opus there).
-SOUNDS = (".wav", ".flac", ".opus", ".ogg", ".oga", ".mp3", ".sph", ".aiff", ".aif", ".au", ".w64", ".caf")
+SOUNDS = (".wav", ".flac", ".opus", ".ogg", ".mp3", ".sph", ".aiff", ".aif", ".au", ".w64", ".caf")
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
@@ -28,7 +27,7 @@ def run(prepare: Callable[..., Parts], arguments: Sequence[str] | None = None) -
     """The command line of a recipe: `python -m data.<corpus> SOURCE [--out DIR]`; its exit status.
 
     Args:
-        prepare: the recipe. Each of its keyword-only arguments, a string or a number, is a flag.
+        prepare: the recipe. Each of its keyword-only arguments, a string, a number or False, is a flag.
         arguments: what stands on the command line; by default that of this process.
     """
     corpus = Path(inspect.getfile(prepare)).stem
@@ -41,10 +40,11 @@ def run(prepare: Callable[..., Parts], arguments: Sequence[str] | None = None) -
     parser.add_argument("--out", type=Path, default=Path("corpora") / corpus, help="where to write (%(default)s)")
     for name, parameter in inspect.signature(prepare).parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY:
-            kind = type(parameter.default)
-            parser.add_argument(
-                f"--{name.replace('_', '-')}", type=kind, default=parameter.default, help=repr(parameter.default)
-            )
+            flag, default = f"--{name.replace('_', '-')}", parameter.default
+            if isinstance(default, bool):
+                parser.add_argument(flag, action="store_true", help="see above")
+            else:
+                parser.add_argument(flag, type=type(default), default=default, help=f"see above ({default!r})")
     options = vars(parser.parse_args(arguments))
     source, out = options.pop("source"), options.pop("out")
     try:
@@ -148,12 +148,25 @@ def plain(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def apart(groups: Iterable[tuple[str, Utterance]], fraction: float) -> tuple[list[Utterance], list[Utterance]]:
-    """`manifest.split` by a group of one's own choice, a page say, where speakers are not known."""
-    tagged = [dataclasses.replace(utterance, speaker=group) for group, utterance in groups]
+def hold(utterances: Sequence[Utterance], fraction: float) -> tuple[list[Utterance], list[Utterance]]:
+    """All but, and about, `fraction` of the speakers (`manifest.split`); with one speaker only, of the texts.
+
+    Raises:
+        ManifestError: one speaker said one text.
+    """
+    if len({utterance.speaker or utterance.path for utterance in utterances}) > 1:
+        return manifest.split(utterances, fraction)
+    return apart(utterances, fraction, [" ".join((utterance.text or "").split()) for utterance in utterances])
+
+
+def apart(
+    utterances: Sequence[Utterance], fraction: float, groups: Sequence[str]
+) -> tuple[list[Utterance], list[Utterance]]:
+    """As `manifest.split`, with groups of one's own choice in the place of speakers, pages say; one for each utterance.
+
+    Raises:
+        ManifestError: fewer than two groups.
+    """
+    tagged = [Utterance(str(index), speaker=group) for index, group in enumerate(groups)]
     kept, out = manifest.split(tagged, fraction)
-    return list(_untagged(kept)), list(_untagged(out))
-
-
-def _untagged(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
-    return (dataclasses.replace(utterance, speaker=None) for utterance in utterances)
+    return [utterances[int(tag.path)] for tag in kept], [utterances[int(tag.path)] for tag in out]

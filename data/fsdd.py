@@ -1,8 +1,8 @@
 """Free Spoken Digit Dataset (github Jakobovski/free-spoken-digit-dataset) -> manifests; one speaker validates.
 
-Expected: `recordings/{digit}_{speaker}_{index}.wav`, or these in `SOURCE` itself. Texts: the digit's English name. All say
-the same ten words, so only a speaker who was never heard tells how well digits are known: `--leave-out` names that
-speaker; by default it is the last by name.
+Expected: `recordings/{digit}_{speaker}_{index}.wav`, or these in `SOURCE` itself. Texts: the digit's English name.
+All say the same ten words, so only a speaker who was never heard tells how well digits are known: `--leave-out` names
+that speaker; by default it is the last by name.
 """
 
 from __future__ import annotations

@@ -30,8 +30,9 @@ def prepare(source: Path, out: Path, *, fraction: float = 0.1) -> Parts:
     parts = {part: read(source / name) for name, part in folders.items() if (source / name).is_dir()}
     if "train" in parts and "val" in parts:
         return parts
-    kept, out_ = apart(((_page(line.path), line) for line in parts.get("train") or read(source)), fraction)
-    return {**parts, "train": kept, "val": out_}
+    found = parts.get("train") or read(source)
+    train, val = apart(found, fraction, [_page(line.path) for line in found])
+    return {**parts, "train": train, "val": val}
 
 
 def read(folder: Path) -> list[Utterance]:

@@ -1,7 +1,7 @@
 """UNIPEN pen strokes (as JSONL, or the raw files of the CD) -> manifests; writers are kept apart.
 
-Expected: `train.jsonl` and `val.jsonl` (also `.xz` or `.gz`; one object a line: text, writer, strokes, ...).
-Packed JSONL is unpacked into `--out`, because every epoch reads single lines of it. Texts: as they are, with case and
+Expected: `train.jsonl` and `val.jsonl` (also `.xz` or `.gz`; one object a line: text, writer, strokes, ...). Packed
+JSONL is unpacked into `--out`, because every epoch reads single lines of it. Texts: as they are, with case and
 punctuation.
 """
 
@@ -12,14 +12,16 @@ import json
 import lzma
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 from data import Parts, need, run
 from recognizer.errors import ManifestError
 from recognizer.manifest import Utterance
 
 WHAT = "UNIPEN, which holds train.jsonl.xz and val.jsonl.xz"
-PACKED = {".xz": lzma.open, ".gz": gzip.open}
+PACKED: dict[str, Callable[..., IO[Any]]] = {".xz": lzma.open, ".gz": gzip.open}
 
 
 def prepare(source: Path, out: Path) -> Parts:
