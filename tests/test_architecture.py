@@ -21,6 +21,7 @@ LADDER: dict[str, int] = {
     "alphabet": 1,
     "augment": 1,
     "build": 1,
+    "image": 1,
     "ink": 1,
     "manifest": 1,
     "metrics": 1,

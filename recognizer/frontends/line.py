@@ -5,22 +5,19 @@ Axes: H rows, W columns.
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
+import itertools
+import math
 
 import numpy
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from recognizer.errors import ConfigError, InputError
 from recognizer.frontends.base import Frontend
+from recognizer.image import SHORTEST, SUFFIXES, Pixels, grey
 
-Pixels = NDArray[numpy.uint8]
-
-SHORTEST = 4  # columns and pixels: less holds no letter
-LARGEST = 40_000_000  # pixels: more than an A4 page at 600 dpi, which is no line of text
 WORKING = 3  # times the final height: finer detail than this is lost in the end anyway
 STEEPEST = 0.0875  # slope of 5 degrees: a steeper line is not skew but another layout
 BODY = 7.5  # height of the window around the text, in standard deviations of a letter's ink about its centre
@@ -47,7 +44,7 @@ class Line(Frontend[Pixels]):
     """
 
     name = "line"
-    suffixes = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+    suffixes = SUFFIXES
     unit = "pixels"
 
     def __init__(
@@ -83,14 +80,18 @@ class Line(Frontend[Pixels]):
         Raises:
             InputError: missing, no image, broken, too small, too large, or without such columns.
         """
-        pixels = self._normalise(path, _grey(path))
+        ink, columns, slope, top, window = self._plan(path)
+        image = Image.fromarray(ink)
+        if self.body or slope:
+            # One resampling turns the line about its middle and cuts the window out; x moves as y does, so it is a
+            # rotation (to the first order) and leaves the slant alone.
+            wide, rows = image.width, math.ceil(window)
+            matrix = (1.0, -slope * window / rows, slope * window / 2, slope, window / rows, top - slope * wide / 2)
+            image = image.transform((wide, rows), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+        pixels = numpy.asarray(image.resize((columns, self.height), Image.Resampling.BILINEAR))
         if self.direction == "rtl":
             pixels = pixels[:, ::-1]
-        first = 0 if start is None else round(start)
-        last = pixels.shape[1] if end is None else min(round(end), pixels.shape[1])
-        if not 0 <= first < last:
-            what = f"has {pixels.shape[1]} columns, none from {start} to {end}"
-            raise InputError(path, what, "correct start and end, in pixels of the scaled line")
+        first, last = _part(path, columns, start, end)
         return numpy.ascontiguousarray(pixels[:, first:last])
 
     def frames(self, signal: Pixels) -> Tensor:
@@ -99,17 +100,15 @@ class Line(Frontend[Pixels]):
         return torch.from_numpy(numpy.ascontiguousarray(signal.T)).float() * (INK / 255)
 
     def length(self, path: str, start: float | None = None, end: float | None = None) -> int:
-        """About how many columns: exact only by reading, so told from the header, as if the text filled the image.
+        """The number of columns `read` gives: exact, for the header does not tell how large the writing is.
+
+        Costs about half of `read`.
 
         Raises:
-            InputError: missing, no image, too small or too large.
+            InputError: as `read`.
         """
-        with _open(path) as image:
-            wide, high = image.size
-            if image.getexif().get(0x0112, 1) >= 5:  # stored lying on its side
-                wide, high = high, wide
-        columns = max(1, round(wide * self.height / high * self.squeeze))
-        return max(1, round(min(columns, end or columns) - (start or 0)))
+        first, last = _part(path, self._plan(path)[1], start, end)
+        return last - first
 
     def vary(self, signal: Pixels, chance: numpy.random.Generator) -> Pixels:
         """The line as another hand, pen and scanner might have made it: uint8 [height, about W].
@@ -135,13 +134,13 @@ class Line(Frontend[Pixels]):
         assert values.shape[0] == high
         return numpy.clip(values, 0, 255).astype(numpy.uint8)
 
-    def _normalise(self, path: str, grey: Pixels) -> Pixels:
-        high = grey.shape[0]
-        if high > WORKING * self.height:
-            target = WORKING * self.height
-            size = (max(1, round(grey.shape[1] * target / high)), target)
-            grey = numpy.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
-        ink = _flatten(grey)
+    def _plan(self, path: str) -> tuple[Pixels, int, float, float, float]:
+        """The ink, the columns it will have, its slope, and the first row and the height of what is cut out."""
+        pixels = grey(path)
+        if pixels.shape[0] > WORKING * self.height:
+            size = (max(1, round(pixels.shape[1] * WORKING * self.height / pixels.shape[0])), WORKING * self.height)
+            pixels = numpy.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+        ink = _flatten(pixels)
         high, wide = ink.shape
         strips, places = _strips(ink)
         slope = _slope(strips, places, high, wide) if self.deskew else 0.0
@@ -150,88 +149,33 @@ class Line(Frontend[Pixels]):
         if columns < SHORTEST:
             what = f"gives {columns} columns at a height of {self.height} pixels"
             raise InputError(path, what, f"give the image of a whole line, at least {SHORTEST} columns wide")
-        image = Image.fromarray(ink)
-        if self.body or slope:
-            # One resampling turns the line about its middle and cuts the window out; x moves as y does, so it is a
-            # rotation (to the first order) and leaves the slant alone.
-            rows = int(numpy.ceil(window))
-            matrix = (1.0, -slope * window / rows, slope * window / 2, slope, window / rows, top - slope * wide / 2)
-            image = image.transform((wide, rows), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-        return numpy.asarray(image.resize((columns, self.height), Image.Resampling.BILINEAR))
+        return ink, columns, slope, top, window
 
 
-def _open(path: str) -> Image.Image:
-    """The image with its header read; its pixels may still turn out to be broken."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; its bomb warning is the check below
-            image = Image.open(path)
-    except Image.DecompressionBombError as error:
-        raise InputError(path, f"is far too large ({error})", "cut it into lines") from error
-    except UnidentifiedImageError as error:
-        what = "is empty (0 bytes)" if Path(path).stat().st_size == 0 else "is not an image that can be read"
-        raise InputError(path, what, "give a whole PNG, JPEG, TIFF, BMP or WebP file") from error
-    except OSError as error:
-        raise InputError(path, f"cannot be opened ({error.strerror or error})", "check the path") from error
-    except Exception as error:  # a damaged header can end in any exception of Pillow's many readers
-        raise InputError(path, f"has a broken header ({error})", "make or copy the file again") from error
-    wide, high = image.size
-    if min(wide, high) < SHORTEST or wide * high > LARGEST:
-        image.close()
-        what = f"is {wide} x {high} pixels"
-        remedy = f"give one line of text, at least {SHORTEST} x {SHORTEST} and at most {LARGEST // 10**6} million pixels"
-        raise InputError(path, what, remedy)
-    return image
+def _part(path: str, columns: int, start: float | None, end: float | None) -> tuple[int, int]:
+    first = 0 if start is None else round(start)
+    last = columns if end is None else min(round(end), columns)
+    if not 0 <= first < last:
+        what = f"has {columns} columns, none from {start} to {end}"
+        raise InputError(path, what, "correct start and end, in pixels of the scaled line")
+    return first, last
 
 
-def _grey(path: str) -> Pixels:
-    """The image upright, 0 to 255, whatever its mode."""
-    with _open(path) as image:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-        except Exception as error:  # the decoders raise OSError, SyntaxError, ValueError, struct.error, ... as they like
-            raise InputError(path, f"has broken image data ({error})", "make or copy the file again") from error
-        if upright.mode.startswith(("I", "F")):
-            return _eight(numpy.asarray(upright))
-        if upright.has_transparency_data:
-            return _opaque(numpy.asarray(upright.convert("RGBA").convert("LA"), numpy.float32))
-        if upright.mode == "LAB":
-            upright = upright.getchannel(0)
-        return numpy.asarray(upright.convert("L"))
-
-
-def _eight(values: NDArray[numpy.generic]) -> Pixels:
-    """Any range of numbers -> 0 to 255; how much of its range a 16-bit scan uses is anybody's guess."""
-    finite = numpy.nan_to_num(values.astype(numpy.float64), posinf=0.0, neginf=0.0)
-    low, high = finite.min(), finite.max()
-    return numpy.round((finite - low) * (255 / max(high - low, 1))).astype(numpy.uint8)
-
-
-def _opaque(pairs: NDArray[numpy.float32]) -> Pixels:
-    """Grey and alpha [H, W, 2] -> grey on white, or on black where what is visible is bright."""
-    grey, alpha = pairs[..., 0], pairs[..., 1] / 255
-    paper = 255.0 if (alpha * (grey - 127.5)).sum() <= 0 or alpha.min() == 1 else 0.0
-    return numpy.round(paper + alpha * (grey - paper)).astype(numpy.uint8)
-
-
-def _flatten(grey: Pixels) -> Pixels:
+def _flatten(pixels: Pixels) -> Pixels:
     """Ink bright on a background of 0, whatever the polarity, the lighting and the contrast.
 
     The background is the median of each stretch of columns, for ink covers less than half of it; where a painted
     initial covers more, the median over neighbouring stretches corrects it. What deviates from it far to one side is
     ink, hence the sign of the third moment is the polarity. 255 is the ink's strongest level in the usual column.
     """
-    high, wide = grey.shape
+    high, wide = pixels.shape
     count = max(1, round(wide / max(high, 16)))
     edges = numpy.linspace(0, wide, count + 1).astype(int)
-    levels = numpy.array([numpy.median(grey[:, a:b]) for a, b in zip(edges, edges[1:], strict=False)])
+    levels = numpy.array([numpy.median(pixels[:, a:b]) for a, b in itertools.pairwise(edges)])
     around = numpy.pad(levels, 2, mode="edge")
     levels = numpy.median([around[offset : offset + count] for offset in range(5)], axis=0)
     paper = numpy.interp(numpy.arange(wide), (edges[1:] + edges[:-1]) / 2, levels).astype(numpy.float32)
-    ink = grey - paper
+    ink = pixels - paper
     if (ink * ink * ink).sum() < 0:
         ink = -ink
     strongest = numpy.percentile(ink.max(axis=0), 80)
@@ -257,20 +201,17 @@ def _slope(strips: NDArray[numpy.float32], places: NDArray[numpy.float32], high:
     """
     if wide < 3 * high or not strips.any():
         return 0.0
-    room = int(numpy.ceil(STEEPEST * wide / 2)) + 1
-    padded = numpy.pad(strips, ((0, 0), (room, room)))
-    rows = numpy.arange(high + 2 * room)
+    room = math.ceil(STEEPEST * wide / 2) + 1
+    padded = numpy.pad(strips, ((0, 0), (2 * room, 2 * room)))
+    rows = numpy.arange(room, high + 3 * room)
+    level = numpy.arange(len(strips))[:, None] * padded.shape[1] + rows
     best = 0.0
     for reach, steps in ((STEEPEST, 31), (STEEPEST / 15, 17)):
-        slopes = best + numpy.linspace(-reach, reach, steps)
+        slopes = numpy.clip(best + numpy.linspace(-reach, reach, steps), -STEEPEST, STEEPEST)
         shifts = numpy.rint(slopes[:, None] * (places - wide / 2)).astype(int)
-        energies = []
-        for shift in shifts:
-            index = (rows[None] + shift[:, None]) % len(rows)
-            profile = numpy.take_along_axis(padded, index, axis=1).sum(axis=0)
-            energies.append(float(profile @ profile))
-        best = float(slopes[int(numpy.argmax(energies))])
-    return float(numpy.clip(best, -STEEPEST, STEEPEST))
+        profiles = [padded.ravel().take(level + shift[:, None]).sum(axis=0) for shift in shifts]
+        best = float(slopes[int(numpy.argmax([profile @ profile for profile in profiles]))])
+    return best
 
 
 def _body(
@@ -320,8 +261,9 @@ def _wave(values: NDArray[numpy.float32], chance: numpy.random.Generator) -> NDA
     room = high // 16 + 2
     padded = numpy.pad(values, ((room, room), (0, 0)))
     rows = numpy.arange(high)[:, None] + room + whole.astype(int)
-    upper = numpy.take_along_axis(padded, rows, axis=0)
-    return upper + part * (numpy.take_along_axis(padded, rows + 1, axis=0) - upper)
+    waved: NDArray[numpy.float32] = numpy.take_along_axis(padded, rows, axis=0)
+    waved += part * (numpy.take_along_axis(padded, rows + 1, axis=0) - waved)
+    return waved
 
 
 def _spread(values: NDArray[numpy.float32], choose: numpy.ufunc) -> NDArray[numpy.float32]:
