@@ -17,15 +17,17 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor, nn
 
-from recognizer import frontends
+from recognizer import frontends, reading
 from recognizer.alphabet import BLANK, Alphabet
 from recognizer.batch import Batch, needed, pad
 from recognizer.build import build
-from recognizer.decoders import Greedy
+from recognizer.decoders import Decoder, Greedy
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
 from recognizer.layers import LAYERS, STEMS
 from recognizer.layers.base import inside
+from recognizer.manifest import Utterance
 from recognizer.metrics import ErrorRates
+from recognizer.transcript import Transcript
 
 VERSION = 1
 """Of the checkpoint's layout: raised when an older program could no longer read a newer file."""
@@ -247,6 +249,27 @@ class Recognizer(lightning.LightningModule):
         """Frames [T_b, F] of several files -> log-probabilities [B, T', A] and lengths [B], on the model's device."""
         frames = pad(list(rows)).to(self.device)
         return self(frames, torch.tensor([len(row) for row in rows], device=self.device))
+
+    def transcribe(
+        self, paths: str | Path | Sequence[str | Path], decoder: Decoder | None = None, batch_frames: int = 24_000
+    ) -> list[Transcript]:
+        """What stands in the files, in their order; a file of several items gives one transcript for each.
+
+        Args:
+            decoder: greedy, if none is given.
+            batch_frames: frames that the network reads at once, padding counted in.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        named = [paths] if isinstance(paths, str | Path) else paths
+        utterances = [Utterance(item) for path in named for item in self.frontend.items(str(path))]
+        answers = []
+        for answer in reading.transcripts(self, utterances, decoder or self.greedy, batch_frames):
+            if isinstance(answer, RecognizerError):
+                raise answer
+            answers.append(answer)
+        return answers
 
 
 def opened(path: str | Path) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,10 +25,12 @@ class Transcript:
         path: the file, or the item of a file (`file#3`), as the user named it.
         text: in the alphabet's normal form; empty for silence.
         score: natural logarithm of the probability of the best path.
-        confidence: in [0, 1], for the whole text.
-        words: in order, each inside the file.
+        confidence: in [0, 1], for the whole text: the geometric mean over its characters.
+        words: in order, each inside what was read; their texts, joined by spaces, are `text`.
         unit: of the words' places: "seconds", "points" or "pixels".
-        duration: the length of the file in that unit.
+        duration: the length of what was read, in that unit.
+        start: where in the file it begins; the words' places are counted from the file's beginning.
+        part: only a part of the file was asked for.
     """
 
     path: str
@@ -36,3 +40,43 @@ class Transcript:
     words: tuple[Word, ...]
     unit: str
     duration: float
+    start: float = 0.0
+    part: bool = False
+
+
+def words(
+    characters: Sequence[str],
+    spans: Sequence[tuple[int, int]],
+    confidences: Sequence[float],
+    normalise: Callable[[str], str],
+    step: float,
+    start: float,
+    end: float,
+) -> Iterator[Word]:
+    """The words that `characters` make: what stands between spaces; a script without spaces gives one.
+
+    Args:
+        characters: the text of each label, in order; a grapheme may be several code points.
+        spans: for each the network's frames [first, last + 1).
+        confidences: for each, in (0, 1]; a word's is their geometric mean.
+        normalise: brings a text to the alphabet's normal form.
+        step: units that one of the network's frames advances.
+        start, end: where the signal begins and ends, in units; no word reaches beyond.
+    """
+    first = 0
+    for place in range(len(characters) + 1):
+        if place < len(characters) and not characters[place].isspace():
+            continue
+        if place > first:
+            begin, stop = (start + step * frame for frame in (spans[first][0], spans[place - 1][1]))
+            text = normalise("".join(characters[first:place]))
+            yield Word(text, min(begin, end), min(stop, end), mean(confidences[first:place]))
+        first = place + 1
+
+
+def mean(confidences: Sequence[float]) -> float:
+    """The geometric mean of probabilities: one certain mistake is not hidden by many certain hits. 1 for none."""
+    if not confidences:
+        return 1.0
+    least = 1e-12  # so that a probability that rounding made 0 still has a logarithm
+    return math.exp(math.fsum(math.log(max(least, value)) for value in confidences) / len(confidences))

@@ -34,6 +34,7 @@ LADDER: dict[str, int] = {
     "frontends": 3,
     "layers": 3,
     "samples": 3,
+    "reading": 3,
     "sampler": 3,
     "corpus": 4,
     "model": 5,

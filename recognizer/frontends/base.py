@@ -69,6 +69,16 @@ class Frontend(abc.ABC, Generic[Signal]):
             InputError: as `read`.
         """
 
+    def parts(
+        self, path: str, start: float | None = None, end: float | None = None
+    ) -> list[tuple[float | None, float | None]]:
+        """Where to cut what is too long to be read at once: `start` and `end` of each piece. By default nowhere.
+
+        Raises:
+            InputError: as `read`.
+        """
+        return [(start, end)]
+
     def vary(self, signal: Signal, chance: numpy.random.Generator) -> Signal:
         """A likely variant of the signal, as another person or device might have made it; for training only."""
         return signal

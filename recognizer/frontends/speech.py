@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from typing import Literal
@@ -19,6 +20,8 @@ RATE = 16_000
 HOP = 160  # 10 ms
 WINDOW = 400  # 25 ms
 FLOOR = 1e-6  # of mel energy: about -120 dB of full scale, so that digital silence stays finite
+LONGEST = 60.0  # seconds that are read at once: a network that looks both ways holds all of them
+QUIET = 30  # frames over which loudness is averaged to find a pause; a stop consonant is shorter
 LEAST_DEVIATION = 1.0  # nat; real speech has 2 to 4 in every band, so that the noise of a silent file is not blown up
 
 log = logging.getLogger(__name__)
@@ -42,9 +45,7 @@ class Speech(Frontend[Tensor]):
     unit = "seconds"
     step = HOP / RATE
 
-    def __init__(
-        self, features: Literal["mel", "mfcc"] = "mel", bands: int = 80, coefficients: int = 13
-    ) -> None:
+    def __init__(self, features: Literal["mel", "mfcc"] = "mel", bands: int = 80, coefficients: int = 13) -> None:
         super().__init__(features=features, bands=bands, coefficients=coefficients)
         if features not in ("mel", "mfcc"):
             raise ConfigError("frontend.features", f"unknown value {features!r}", "use mel or mfcc")
@@ -107,6 +108,23 @@ class Speech(Frontend[Tensor]):
         with _opened(path) as file:
             begin, stop = _part(path, file, start, end)
             return max(1, math.ceil((stop - begin) / file.samplerate * RATE / HOP))
+
+    def parts(
+        self, path: str, start: float | None = None, end: float | None = None
+    ) -> list[tuple[float | None, float | None]]:
+        """Pieces of at most 60 s, cut in the quietest 0.3 s of the last 20 s of each."""
+        begin = start or 0.0
+        stop = begin + self.length(path, start, end) * self.step
+        cuts: list[float | None] = [start]
+        while stop - begin > LONGEST:
+            late = min(begin + LONGEST, stop - LONGEST / 3)  # so that the last piece is no mere scrap
+            early = late - LONGEST / 3
+            wave = self.read(path, early, late)
+            energy = wave[: len(wave) // HOP * HOP].view(1, -1, HOP).square().mean(2)
+            quietest = int(torch.nn.functional.avg_pool1d(energy, QUIET, stride=1).argmin())
+            begin = early + (quietest + QUIET / 2) * self.step
+            cuts.append(begin)
+        return list(itertools.pairwise([*cuts, end]))
 
     def vary(self, signal: Tensor, chance: numpy.random.Generator) -> Tensor:
         """Speed and pitch by up to 12 % (Ko et al. 2015), a little noise, other loudness."""
