@@ -19,11 +19,11 @@ from recognizer.alphabet import Alphabet, Form, Split
 from recognizer.augment import Augment
 from recognizer.batch import Batch, Sample, collate
 from recognizer.build import build
-from recognizer.errors import AlphabetError, ConfigError, InputError, ManifestError
+from recognizer.errors import AlphabetError, ConfigError, InputError, ManifestError, nearest
 from recognizer.frontends import Frontend
 from recognizer.manifest import Utterance
 from recognizer.sampler import Bins, Draw
-from recognizer.samples import make
+from recognizer.samples import SAMPLES
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +76,12 @@ class Corpus(lightning.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
+        self.save_hyperparameters(logger=False)
         if bool(sample) == bool(train):
             found = f"train {train!r} and sample {sample!r}"
             raise ConfigError("data", f"{found}: one of the two must be given", "set data.train to a manifest")
+        if sample and sample not in SAMPLES:
+            raise ConfigError("data.sample", f"unknown name {sample!r}", nearest(sample, SAMPLES))
         if batch_frames < 1 or batch_most < 1:
             raise ConfigError("data", f"batch_frames {batch_frames}, batch_most {batch_most}", "use at least 1")
         self.frontend: dict[str, Any] = dict(frontend or {"name": "speech"})
@@ -91,7 +93,7 @@ class Corpus(lightning.LightningDataModule):
     def prepare_data(self) -> None:
         """Make the embedded corpus, if one is asked for and is not there yet."""
         if self.hparams["sample"]:
-            make(self.hparams["sample"], Path(self.hparams["folder"]))
+            SAMPLES[self.hparams["sample"]](Path(self.hparams["folder"]) / self.hparams["sample"])
 
     @property
     def alphabet(self) -> dict[str, Any]:

@@ -42,10 +42,10 @@ class _Settings(lightning.Callback):
 
 
 class _CLI(LightningCLI):
-    """LightningCLI with a run folder of its own kind: runs/NAME/NUMBER."""
+    """LightningCLI with a run folder of its own kind: runs/NAME/version_N."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--name", type=str, default="default", help="the run is kept in runs/NAME/NUMBER")
+        parser.add_argument("--name", type=str, default="default", help="the run is kept in runs/NAME/version_N")
         parser.add_argument("--seed", type=int, default=1, help="of the weights and of dropout")
         parser.add_lightning_class_args(ModelCheckpoint, "best")
         parser.add_lightning_class_args(ModelCheckpoint, "last")
@@ -70,12 +70,12 @@ def _alphabet(corpus: Corpus) -> dict[str, Any]:
     return corpus.alphabet
 
 
-def _number(home: Path) -> str:
+def _number(home: Path) -> int:
     """The next free number in runs/NAME, the same for all processes that this one starts."""
     if "RECOGNIZER_RUN" not in os.environ:
-        taken = [int(path.name) for path in home.glob("*") if path.name.isdecimal()]
+        taken = [int(path.name[8:]) for path in home.glob("version_*") if path.name[8:].isdecimal()]
         os.environ["RECOGNIZER_RUN"] = str(max(taken, default=0) + 1)
-    return os.environ["RECOGNIZER_RUN"]
+    return int(os.environ["RECOGNIZER_RUN"])
 
 
 def _check_precision(trainer: Any) -> None:

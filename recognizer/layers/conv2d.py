@@ -12,7 +12,7 @@ from recognizer.layers.base import Layer, silence
 
 
 class Conv2d(Layer):
-    """3 x 3 convolutions, each with layer normalisation, a rectifier and max pooling; then a linear map.
+    """3 x 3 convolutions, each with a rectifier, max pooling and layer normalisation; then a linear map.
 
     A frame's features are one column of a picture whose other axis is time. Normalising each time step by itself, over
     channels and rows, keeps padding and the other rows of a batch out of the answer, which batch statistics would not.
@@ -54,13 +54,14 @@ class Conv2d(Layer):
         for convolution, scale, shift, pool in zip(
             self.convolutions, self.scales, self.shifts, self.pools, strict=True
         ):
-            maps = convolution(maps)
-            variance, mean = torch.var_mean(maps, dim=(1, 3), keepdim=True, correction=0)
-            maps = ((maps - mean) * (variance + 1e-5).rsqrt() * scale + shift).relu()
-            # All maps are >= 0 here, so the zeros of the padding never win a maximum.
+            # After the rectifier all is >= 0, so that the zeros of the padding never win a maximum.
+            maps = convolution(maps).relu()
             maps = silence(maps.transpose(1, 2), lengths).transpose(1, 2)
             maps = nn.functional.max_pool2d(maps, pool, ceil_mode=True)
             lengths = -(-lengths // pool[0])
+            variance, mean = torch.var_mean(maps, dim=(1, 3), keepdim=True, correction=0)
+            maps = torch.addcmul(shift, maps - mean, (variance + 1e-5).rsqrt() * scale)
+            maps = silence(maps.transpose(1, 2), lengths).transpose(1, 2)
         rows, _, longest, _ = maps.shape
         flat = maps.transpose(1, 2).reshape(rows, longest, -1)
         return silence(self.dropout(self.linear(flat)), lengths), lengths
