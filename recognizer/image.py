@@ -62,7 +62,9 @@ def _open(path: str) -> Image.Image:
         what = "is empty (0 bytes)" if Path(path).stat().st_size == 0 else "is not an image that can be read"
         raise InputError(path, what, "give a whole PNG, JPEG, TIFF, BMP or WebP file") from error
     except OSError as error:
-        raise InputError(path, f"cannot be opened ({error.strerror or error})", "check the path") from error
+        if error.errno is None:  # Pillow's own, about what the file holds
+            raise InputError(path, f"has a broken header ({error})", "make or copy the file again") from error
+        raise InputError(path, f"cannot be opened ({error.strerror})", "check the path") from error
     except Exception as error:  # a damaged header can end in any exception of Pillow's many readers
         raise InputError(path, f"has a broken header ({error})", "make or copy the file again") from error
     wide, high = image.size
@@ -79,11 +81,11 @@ def _open(path: str) -> Image.Image:
 def _eight(values: NDArray[numpy.generic]) -> Pixels:
     """Any range of numbers -> 0 to 255; how much of its range a 16-bit scan uses is anybody's guess.
 
-    A range below an eighth of the greatest value is not stretched in full: it is the noise of an empty sheet.
+    A range below half of the greatest value is not stretched in full: it may be the noise of an empty sheet.
     """
     finite = numpy.nan_to_num(values.astype(numpy.float64), posinf=0.0, neginf=0.0)
     low, high = float(finite.min()), float(finite.max())
-    reach = max(high - low, max(abs(low), abs(high)) / 8) or 1.0
+    reach = max(high - low, max(abs(low), abs(high)) / 2) or 1.0
     scaled: Pixels = numpy.round((finite - low) / reach * 255).astype(numpy.uint8)
     return scaled
 

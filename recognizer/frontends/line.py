@@ -92,12 +92,12 @@ class Line(Frontend[Pixels]):
         if self.direction == "rtl":
             pixels = pixels[:, ::-1]
         first, last = _part(path, columns, start, end)
-        return numpy.ascontiguousarray(pixels[:, first:last])
+        return numpy.array(pixels[:, first:last], order="C")
 
     def frames(self, signal: Pixels) -> Tensor:
         """float32 [W, height]: 0 is background, as padding is, and full ink is 3."""
         assert signal.dtype == numpy.uint8 and signal.shape[0] == self.height, (signal.dtype, signal.shape)
-        return torch.from_numpy(numpy.ascontiguousarray(signal.T)).float() * (INK / 255)
+        return torch.from_numpy(numpy.array(signal.T, numpy.float32, order="C")) * (INK / 255)
 
     def length(self, path: str, start: float | None = None, end: float | None = None) -> int:
         """The number of columns `read` gives: exact, for the header does not tell how large the writing is.
@@ -122,8 +122,10 @@ class Line(Frontend[Pixels]):
         if chance.random() < 0.4:
             values = _wave(values, chance)
         if chance.random() < 0.4:
-            grown = _spread(values, numpy.maximum if chance.random() < 0.5 else numpy.minimum)
-            values += chance.uniform(0.2, 0.8) * (grown - values)
+            if chance.random() < 0.5:
+                values += chance.uniform(0.2, 0.7) * (_spread(values, numpy.maximum) - values)
+            else:  # less of it, for a hairline has nothing to lose
+                values += chance.uniform(0.2, 0.5) * (_spread(values, numpy.minimum) - values)
         if chance.random() < 0.25:
             values += chance.uniform(0.3, 1.0) * (_blur(values) - values)
         if chance.random() < 0.4:
@@ -142,9 +144,10 @@ class Line(Frontend[Pixels]):
             pixels = numpy.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
         ink = _flatten(pixels)
         high, wide = ink.shape
-        strips, places = _strips(ink)
-        slope = _slope(strips, places, high, wide) if self.deskew else 0.0
-        top, window = _body(strips, places, slope, wide) if self.body else (0.0, float(high))
+        slope = _slope(ink) if self.deskew else 0.0
+        top, window = 0.0, float(high)
+        for _ in range(2 if self.body else 0):  # the second time with strips that fit the writing, not the margins
+            top, window = _body(ink, slope, window)
         columns = round(wide * self.height / window * self.squeeze)
         if columns < SHORTEST:
             what = f"gives {columns} columns at a height of {self.height} pixels"
@@ -181,26 +184,29 @@ def _flatten(pixels: Pixels) -> Pixels:
     strongest = numpy.percentile(ink.max(axis=0), 80)
     # Less than 24 levels is paper: stretching it to the full range would write text of dust.
     ink *= 255 / max(strongest, 24.0)
-    return numpy.clip(ink, 0, 255).astype(numpy.uint8)
+    flat: Pixels = numpy.clip(ink, 0, 255).astype(numpy.uint8)
+    return flat
 
 
-def _strips(ink: Pixels) -> tuple[NDArray[numpy.float32], NDArray[numpy.float32]]:
-    """The ink of each row in each of S strips of columns, [S, H], and the middles of the strips [S], in pixels."""
-    high, wide = ink.shape
-    count = min(wide, max(8, min(96, round(3 * wide / high))))
+def _strips(ink: Pixels, width: float) -> tuple[NDArray[numpy.float32], NDArray[numpy.float32]]:
+    """The ink of each row in each of S strips of columns about `width` wide, [S, H], and their middles [S]."""
+    wide = ink.shape[1]
+    count = min(wide, max(8, round(wide / width)))
     edges = numpy.linspace(0, wide, count + 1).astype(int)
     sums = numpy.add.reduceat(ink, edges[:-1], axis=1, dtype=numpy.float32)
     return sums.T, ((edges[1:] + edges[:-1]) / 2).astype(numpy.float32)
 
 
-def _slope(strips: NDArray[numpy.float32], places: NDArray[numpy.float32], high: int, wide: int) -> float:
+def _slope(ink: Pixels) -> float:
     """The slope, rows down for each column, along which the rows' ink is gathered most sharply (0 for short lines).
 
-    Postl 1986: the projection profile has the greatest energy along the text. Ink deviating with height is what a
-    level line has most of all, so no baseline has to be found. First a coarse, then a fine search.
+    Postl 1986: the projection profile has the greatest energy along the text, and no baseline has to be found. The
+    strips slide along each other, first in coarse, then in fine steps.
     """
-    if wide < 3 * high or not strips.any():
+    high, wide = ink.shape
+    if wide < 3 * high or not ink.any():
         return 0.0
+    strips, places = _strips(ink, max(high / 3, wide / 96))
     room = math.ceil(STEEPEST * wide / 2) + 1
     padded = numpy.pad(strips, ((0, 0), (2 * room, 2 * room)))
     rows = numpy.arange(room, high + 3 * room)
@@ -214,26 +220,26 @@ def _slope(strips: NDArray[numpy.float32], places: NDArray[numpy.float32], high:
     return best
 
 
-def _body(
-    strips: NDArray[numpy.float32], places: NDArray[numpy.float32], slope: float, wide: int
-) -> tuple[float, float]:
+def _body(ink: Pixels, slope: float, size: float) -> tuple[float, float]:
     """First row and height, in pixels, of the window around the writing, at the middle column.
 
     After Kozielski, Forster and Ney 2012 (moment-based normalisation): the window follows the mean and the standard
-    deviation of the ink. Both are taken strip by strip and their medians count, so that an initial three lines high,
-    or specks from the line above, move nothing. The window is kept between 0.4 and 1.25 image heights.
+    deviation of the ink. Both are taken in strips a third of `size` wide, the window as it is known so far, and their
+    medians count, so that an initial three lines high, or specks from the line above, move nothing. The window is
+    kept between a quarter of the image's height, lest a dash be blown up, and one and a quarter.
     """
-    high = strips.shape[1]
+    high, wide = ink.shape
+    strips, places = _strips(ink, size / 3)
     weight = strips.sum(axis=1)
-    inked = weight > 0.1 * weight.max() if weight.max() > 0 else weight > 0
+    inked = weight > 0.1 * weight.max()
     if not inked.any():
         return 0.0, float(high)
     rows = numpy.arange(high) + 0.5
-    ink, weight = strips[inked], weight[inked]
-    mean = ink @ rows / weight
-    spread = numpy.sqrt(numpy.maximum(ink @ rows**2 / weight - mean**2, 0))
+    strips, weight = strips[inked], weight[inked]
+    mean = strips @ rows / weight
+    spread = numpy.sqrt(numpy.maximum(strips @ rows**2 / weight - mean**2, 0))
     centre = float(numpy.median(mean - slope * (places[inked] - wide / 2)))
-    window = float(numpy.clip(BODY * numpy.median(spread), 0.4 * high, 1.25 * high))
+    window = float(numpy.clip(BODY * numpy.median(spread), 0.25 * high, 1.25 * high))
     return centre - window / 2, window
 
 
@@ -257,12 +263,12 @@ def _wave(values: NDArray[numpy.float32], chance: numpy.random.Generator) -> NDA
     curve = chance.uniform(-high / 16, high / 16, knots)
     moves = numpy.interp(numpy.linspace(0, knots - 1, wide), numpy.arange(knots), curve).astype(numpy.float32)
     whole = numpy.floor(moves)
-    part = moves - whole
+    part: NDArray[numpy.float32] = moves - whole
     room = high // 16 + 2
     padded = numpy.pad(values, ((room, room), (0, 0)))
     rows = numpy.arange(high)[:, None] + room + whole.astype(int)
     waved: NDArray[numpy.float32] = numpy.take_along_axis(padded, rows, axis=0)
-    waved += part * (numpy.take_along_axis(padded, rows + 1, axis=0) - waved)
+    numpy.add(waved, part * (numpy.take_along_axis(padded, rows + 1, axis=0) - waved), out=waved)
     return waved
 
 
