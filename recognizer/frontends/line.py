@@ -283,6 +283,7 @@ def _spread(values: NDArray[numpy.float32], choose: numpy.ufunc) -> NDArray[nump
 def _blur(values: NDArray[numpy.float32]) -> NDArray[numpy.float32]:
     """Smoothed with (1 2 1)/4 both ways."""
     padded = numpy.pad(values, 1, mode="edge")
-    rows = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
-    blurred: NDArray[numpy.float32] = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 4
+    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    blurred: NDArray[numpy.float32] = rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]
+    blurred /= 16
     return blurred
