@@ -1,7 +1,10 @@
-"""UNIPEN pen strokes (as JSONL, or the raw files of the CD) -> manifests; writers are kept apart.
+"""UNIPEN pen strokes (Guyon et al. 1994), as JSONL or as the files of the release -> manifests; writers are kept apart.
 
-Expected: `train.jsonl` and `val.jsonl` (also `.xz` or `.gz`; one object a line: text, writer, strokes, ...). Packed
-JSONL is unpacked into `--out`, because every epoch reads single lines of it. Texts: as they are, with case and
+Expected: `train.jsonl` and `val.jsonl`, also `test.jsonl` (or `.xz`, `.gz`; one object a line: text, writer, strokes,
+...); or the release's own files, `data/<category>/<provider>/*.dat` with `include/` beside `data/`, or any UNIPEN
+files below `SOURCE`. Packed JSONL is unpacked into `--out`, because every epoch reads single lines of it. Of the
+release's files `--category` takes one category only (8: texts, 6: cursive words, ...), and each file gives its segments
+of the first of `--levels` that it labels; `--fraction` of the writers validates. Texts: as they are, with case and
 punctuation.
 """
 
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import lzma
 import shutil
 import sys
@@ -16,15 +20,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from data import Parts, need, run
-from recognizer.errors import ManifestError
+from tqdm import tqdm
+
+from data import Parts, hold, need, run
+from recognizer import ink
+from recognizer.errors import InputError, ManifestError
 from recognizer.manifest import Utterance
 
-WHAT = "UNIPEN, which holds train.jsonl.xz and val.jsonl.xz"
+WHAT = "UNIPEN, which holds train.jsonl.xz and val.jsonl.xz, or the release's data/ and include/"
 PACKED: dict[str, Callable[..., IO[Any]]] = {".xz": lzma.open, ".gz": gzip.open}
+RAW = (".dat", ".upn", ".unp", ".unipen")
+
+log = logging.getLogger(__name__)
 
 
-def prepare(source: Path, out: Path) -> Parts:
+def prepare(
+    source: Path, out: Path, *, category: str = "", levels: str = "TEXT SENTENCE LINE WORD", fraction: float = 0.1
+) -> Parts:
     """The corpus in `source`.
 
     Raises:
@@ -37,9 +49,12 @@ def prepare(source: Path, out: Path) -> Parts:
             if file.exists():
                 parts[part] = _utterances(_unpacked(file, out))
                 break
-    if not {"train", "val"} <= set(parts):
-        raise ManifestError(source, "no train.jsonl and val.jsonl (or .xz, .gz)", f"give the folder of {WHAT}")
-    return parts
+    if {"train", "val"} <= set(parts):
+        return parts
+    if parts:
+        raise ManifestError(source, f"{' and '.join(parts)}, but not both train and val", f"give the folder of {WHAT}")
+    train, val = hold(_raw(source, category, levels.split()), fraction)
+    return {"train": train, "val": val}
 
 
 def _unpacked(file: Path, out: Path) -> Path:
@@ -66,9 +81,29 @@ def _utterances(file: Path) -> list[Utterance]:
                 entry = json.loads(line)
                 found.append(Utterance(f"{file}#{number}", entry["text"], speaker=entry.get("writer")))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ManifestError(
-                    f"{file}, item {number}", f"is no object with a text ({error})", "fetch it again"
-                ) from error
+                where = f"{file}, item {number}"
+                raise ManifestError(where, f"is no object with a text ({error})", "fetch it again") from error
+    return found
+
+
+def _raw(source: Path, category: str, levels: list[str]) -> list[Utterance]:
+    """The labelled segments of the release's files; a broken file is named and left out."""
+    folder = source / "data" if (source / "data").is_dir() else source
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in RAW and file.is_file()]
+    files = [file for file in files if not category or category in file.relative_to(folder).parts[:-1]]
+    found: list[Utterance] = []
+    for file in tqdm(files, desc="UNIPEN", unit="file", disable=None):
+        try:
+            items = [item for item in ink.items(file) if (item.text or "").strip()]
+        except InputError as error:
+            log.warning("%s; it is left out", error)
+            continue
+        level = next((level for level in levels if any(item.level == level for item in items)), None)
+        chosen = [item for item in items if item.level == level] if level else []
+        found += [Utterance(item.path, item.text, speaker=item.writer) for item in chosen]
+    if not found:
+        what = f"no segment with a text at one of the levels {' '.join(levels)} in {len(files)} UNIPEN files"
+        raise ManifestError(folder, what, f"give the folder of {WHAT}")
     return found
 
 
