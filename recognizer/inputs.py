@@ -1,0 +1,266 @@
+"""What the user names (files, folders, globs, manifests, `-`) -> Requests in order, and their reference texts."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from recognizer import frontends, manifest
+from recognizer.errors import ConfigError, InputError, RecognizerError
+from recognizer.frontends import FRONTENDS, Frontend
+from recognizer.manifest import Utterance
+
+STDIN = "-"
+STARTS = (
+    (rb"RIFF....WAVE", ".wav"),
+    (rb"fLaC", ".flac"),
+    (rb"OggS", ".ogg"),
+    (rb"ID3|\xff[\xe2-\xff]", ".mp3"),
+    (rb"FORM....AIF", ".aiff"),
+    (rb"\.snd", ".au"),
+    (rb"NIST_1A", ".sph"),
+    (rb"riff", ".w64"),
+    (rb"caff", ".caf"),
+    (rb"\x89PNG", ".png"),
+    (rb"\xff\xd8", ".jpg"),
+    (rb"II\*\0|MM\0\*", ".tif"),
+    (rb"BM", ".bmp"),
+    (rb"RIFF....WEBP", ".webp"),
+    (rb"\s*\{[^\n]*\}\s*\n\s*\{", ".jsonl"),
+    (rb"\s*[\[{]", ".json"),
+    (rb"(\xef\xbb\xbf)?\s*<", ".inkml"),
+    (rb"\s*\.[A-Z]", ".unp"),
+)
+"""How files begin, by which standard input is told apart, since it has no name with an ending."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One thing to transcribe, or why it cannot be.
+
+    Attributes:
+        name: how it is called in answers: as the user named it.
+        utterance: what to read; its text, where a manifest gave one, is the reference.
+        folder: the argument was a folder, so the user did not name this file.
+        error: what keeps it from being read at all.
+    """
+
+    name: str
+    utterance: Utterance
+    folder: bool = False
+    error: RecognizerError | None = None
+
+
+def requests(arguments: Sequence[str], stdin: Callable[[], bytes], scratch: Path) -> list[Request]:
+    """What the arguments name, in their order; a folder's files, also those in its folders, sorted by their paths.
+
+    Args:
+        stdin: gives the content of standard input, when `-` asks for it.
+        scratch: an empty folder, where that content is laid.
+    """
+    found: list[Request] = []
+    for argument in arguments:
+        try:
+            if argument == STDIN:
+                found.append(Request(STDIN, Utterance(str(_laid(stdin(), scratch)))))
+            else:
+                found += _named(argument)
+        except RecognizerError as error:
+            found.append(_refused(argument, error))
+    return found
+
+
+def _refused(name: str, error: RecognizerError) -> Request:
+    return Request(name, Utterance(name), error=error)
+
+
+def _named(argument: str) -> Iterator[Request]:
+    if Path(argument).is_dir():
+        paths = [path for path in _walk(Path(argument)) if kind(path)]
+        if not paths:
+            raise InputError(argument, "holds no file that a front end reads", f"known endings: {' '.join(endings())}")
+        yield from (Request(path, Utterance(path), folder=True) for path in paths)
+    elif not Path(file(argument)).exists():
+        paths = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
+        if not paths:
+            pattern = glob.has_magic(argument)
+            what = "matches no file" if pattern else "no such file or folder"
+            raise InputError(argument, what, "check the pattern" if pattern else "check the path")
+        for path in paths:
+            yield from _named(path)
+    elif argument.lower().endswith(".tsv"):
+        for utterance in manifest.read(argument):
+            yield Request(utterance.path, utterance)
+    else:
+        yield Request(argument, Utterance(argument))
+
+
+def _walk(folder: Path) -> list[str]:
+    return sorted(
+        os.path.join(place, name)  # noqa: PTH118
+        for place, _, names in os.walk(folder)
+        for name in names
+        if not name.startswith(".")
+    )
+
+
+def _laid(content: bytes, scratch: Path) -> Path:
+    if not content:
+        raise InputError(STDIN, "standard input is empty (0 bytes)", "pipe a file into it")
+    for start, ending in STARTS:
+        if re.match(start, content[:4096], re.DOTALL):
+            path = scratch / f"stdin{ending}"
+            path.write_bytes(content)
+            return path
+    begins = content[:8].hex(" ")
+    raise InputError(STDIN, f"standard input is no known kind of file (it begins {begins})", "name a file instead")
+
+
+def kind(path: str) -> str | None:
+    """The front end that the file's ending asks for; None where no one knows it."""
+    try:
+        return frontends.of(path)
+    except InputError:
+        return None
+
+
+def endings() -> list[str]:
+    """Of all files that can be read, sorted."""
+    return sorted(ending for frontend in FRONTENDS.values() for ending in frontend.suffixes)
+
+
+def file(path: str) -> str:
+    """`ink.jsonl#3` -> `ink.jsonl`, unless a file is really called so."""
+    return path if Path(path).exists() else re.sub(r"#\d+$", "", path)
+
+
+def fitting(found: Sequence[Request], frontend: Frontend[object]) -> Iterator[Request]:
+    """The requests, files of several items as one request for each item, those for another front end refused.
+
+    Files of other kinds in a folder are passed over, if the folder has some of the right kind at all.
+    """
+    wanted = any(request.folder and kind(request.name) == frontend.name for request in found)
+    for request in found:
+        path = request.utterance.path
+        if request.error:
+            yield request
+        elif kind(path) != frontend.name:
+            if not (request.folder and wanted):
+                yield _refused(request.name, _foreign(request.name, path, frontend))
+        else:
+            try:
+                for item in frontend.items(path):
+                    name = request.name + item.removeprefix(path)
+                    yield dataclasses.replace(
+                        request, name=name, utterance=dataclasses.replace(request.utterance, path=item)
+                    )
+            except RecognizerError as error:
+                yield _refused(request.name, error)
+
+
+def _foreign(name: str, path: str, frontend: Frontend[object]) -> RecognizerError:
+    other = kind(path)
+    if other is None:
+        return InputError(name, "no front end reads files with this ending", f"known endings: {' '.join(endings())}")
+    return InputError(
+        name, f"is for a {other!r} model, and this one reads {frontend.name!r} files", f"give a {other} --model"
+    )
+
+
+class References:
+    """The texts that answers are compared with: `--reference`, a manifest's own, or `.gt.txt` and `.txt` beside a file.
+
+    Args:
+        given: a text, a file of text (a line for each request, or the text of the only one), a manifest, or None.
+        count: how many requests there are.
+
+    Raises:
+        ConfigError: one text for many requests, another number of lines, or a file that is not there.
+        ManifestError: the manifest cannot be read.
+    """
+
+    def __init__(self, given: str | None, count: int) -> None:
+        self._lines: list[str] | None = None
+        self._listed: dict[tuple[str, float | None, float | None], str | None] = {}
+        if given is None:
+            return
+        if given.lower().endswith(".tsv"):
+            self._listed = {_key(utterance): utterance.text for utterance in manifest.read(given)}
+            return
+        if Path(given).is_file():
+            text = _content(Path(given))
+            self._lines = text.splitlines() if count > 1 else [text]
+        elif given.lower().endswith(".txt"):
+            raise ConfigError("--reference", f"there is no file {given!r}", "check the path")
+        else:
+            self._lines = [given]
+        if len(self._lines) != count:
+            what = f"{len(self._lines)} line(s) of text for {count} files"
+            raise ConfigError("--reference", what, "give one line for each file in their order, or a manifest")
+
+    def of(self, place: int, request: Request) -> str | None:
+        """The reference of the request at this place; None where there is none.
+
+        Raises:
+            ConfigError: a text beside the file cannot be read.
+        """
+        if self._lines is not None:
+            return self._lines[place]
+        if self._listed:
+            return self._listed.get(_key(request.utterance))
+        if request.utterance.text is not None:
+            return request.utterance.text
+        return next((_content(path) for path in beside(request) if path.is_file()), None)
+
+
+def _key(utterance: Utterance) -> tuple[str, float | None, float | None]:
+    return os.path.abspath(utterance.path), utterance.start, utterance.end  # noqa: PTH100  # keeps links as they are
+
+
+def beside(request: Request) -> list[Path]:
+    """Where the reference of a whole file may lie: `a.gt.txt`, `a.txt`."""
+    path = Path(request.utterance.path)
+    whole = request.name != STDIN and path.exists() and request.utterance.start is request.utterance.end is None
+    return [path.with_suffix(".gt.txt"), path.with_suffix(".txt")] if whole else []
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, f"is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(path, f"cannot be opened ({error.strerror})", "check the path and the rights") from error
+
+
+def targets(requests: Sequence[Request], folder: Path, ending: str) -> list[Path]:
+    """One file in `folder` for each request: by its stem, or with its folders and its ending where stems clash."""
+    paths = [Path(request.name if request.name != STDIN else "stdin") for request in requests]
+    parts = [_part(request.utterance) for request in requests]
+    top = os.path.commonpath([path.absolute().parent for path in paths]) if paths else ""
+    within = [Path(os.path.relpath(path.absolute(), top)) for path in paths]
+    forms = [[_stem(path) for path in paths], [str(path.parent / _stem(path)) for path in within], [*map(str, within)]]
+    wanted = len({(path.absolute(), part) for path, part in zip(paths, parts, strict=True)})
+    names = forms[-1]
+    for form in forms:
+        names = [name + part for name, part in zip(form, parts, strict=True)]
+        if len(set(names)) == wanted:
+            break
+    return [folder / f"{name}.{ending}" for name in names]
+
+
+def _stem(path: Path) -> str:
+    """`ink.jsonl.xz#3` -> `ink#3`: without the longest ending that a front end knows."""
+    name, item = re.fullmatch(r"(.*?)(#\d+)?", path.name, re.DOTALL).groups()  # type: ignore[union-attr]
+    known = sorted((ending for ending in endings() if name.lower().endswith(ending)), key=len)
+    return (name[: -len(known[-1])] if known else name) + (item or "")
+
+
+def _part(utterance: Utterance) -> str:
+    if utterance.start is None and utterance.end is None:
+        return ""
+    return f"@{utterance.start or 0:g}-{'' if utterance.end is None else f'{utterance.end:g}'}"

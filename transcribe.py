@@ -1,0 +1,5 @@
+"""Files -> texts: `python transcribe.py --help`."""
+
+from recognizer.transcribe import main
+
+raise SystemExit(main())
