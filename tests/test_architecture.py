@@ -37,6 +37,7 @@ LADDER: dict[str, int] = {
     "reading": 3,
     "sampler": 3,
     "corpus": 4,
+    "inputs": 4,
     "model": 5,
     "pretrained": 6,
     "check": 7,
