@@ -135,10 +135,10 @@ def _cues(transcript: Transcript) -> Iterator[Word]:
             group.append(word)
         else:
             groups.append([word])
-    stop = transcript.start + transcript.duration
-    for group, following in zip(groups, [*(group[0].start for group in groups[1:]), stop], strict=True):
+    starts = [group[0].start for group in groups] + [transcript.start + transcript.duration]
+    for group, following in zip(groups, starts[1:], strict=True):
         start, end = group[0].start, max(word.end for word in group)
-        end = max(end, min(start + SHORTEST, following))
+        end = min(max(end, min(start + SHORTEST, following)), start + LONGEST)
         yield Word("\n".join(_lines(group)), start, end, min(word.confidence for word in group))
 
 

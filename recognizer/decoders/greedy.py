@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from recognizer.alphabet import BLANK
 from recognizer.decoders.base import Decoder, Hypothesis, inside
 
 
@@ -26,7 +27,7 @@ class Greedy(Decoder):
         # A run is a stretch of one label. Behind the length stands -1, so that the last run ends there.
         path = torch.where(valid, path, path.new_full((), -1))
         edge = path.new_full((rows, 1), -1)
-        written = path > 0  # not the blank, which is label 0
+        written = path > BLANK
         starts = written & (path != torch.cat([edge, path[:, :-1]], 1))
         ends = written & (path != torch.cat([path[:, 1:], edge], 1))
         row, first = starts.nonzero().unbind(1)  # row by row, in order of time: the n-th start and the n-th end
