@@ -89,7 +89,7 @@ def need(place: Path, what: str) -> Path:
     return place
 
 
-def lines(path: Path, what: str) -> list[str]:
+def listed(path: Path, what: str) -> list[str]:
     """The lines of a UTF-8 text file, without the empty ones.
 
     Raises:

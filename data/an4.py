@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from data import SOUNDS, Finder, Parts, lines, plain, run
+from data import SOUNDS, Finder, Parts, listed, plain, run
 from recognizer.errors import ManifestError
 from recognizer.manifest import Utterance, split
 
@@ -29,9 +29,9 @@ def prepare(source: Path, out: Path, *, fraction: float = 0.2) -> Parts:
 
 
 def _part(source: Path, part: str) -> list[Utterance]:
-    names = lines(source / "etc" / f"an4_{part}.fileids", WHAT)
+    names = listed(source / "etc" / f"an4_{part}.fileids", WHAT)
     transcription = source / "etc" / f"an4_{part}.transcription"
-    texts = lines(transcription, WHAT)
+    texts = listed(transcription, WHAT)
     if len(names) != len(texts):
         raise ManifestError(transcription, f"{len(texts)} texts for {len(names)} files", "take both from one release")
     sounds = Finder(SOUNDS)

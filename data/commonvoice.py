@@ -12,7 +12,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from data import SOUNDS, Finder, Parts, lines, need, run
+from data import SOUNDS, Finder, Parts, listed, need, run
 from recognizer.errors import ManifestError
 from recognizer.manifest import Utterance
 
@@ -49,7 +49,7 @@ def _part(source: Path, name: str, written: bool, lengths: dict[str, float]) -> 
 
 def _rows(table: Path, columns: tuple[str, ...]) -> list[list[str]]:
     # The files are plain: a quotation mark in them is a quotation mark, so no csv dialect.
-    head, *rows = [line.split("\t") for line in lines(table, WHAT)] or [[]]
+    head, *rows = [line.split("\t") for line in listed(table, WHAT)] or [[]]
     for column in columns:
         if column not in head:
             raise ManifestError(table, f"no column {column!r} in line 1", f"give the folder of {WHAT}")
@@ -66,7 +66,7 @@ def _lengths(table: Path) -> dict[str, float]:
     """Seconds of each clip, by its name without ending."""
     if not table.exists():
         return {}
-    head = lines(table, WHAT)[0].split("\t")
+    head = listed(table, WHAT)[0].split("\t")
     rows = _rows(table, ("clip", head[-1]))  # the second column is `duration[ms]` or `duration`, both in ms
     return {Path(clip).stem: float(length) / 1000 for clip, length in rows if length.isdigit()}
 

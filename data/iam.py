@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from data import IMAGES, Finder, Parts, cut, hold, lines, need, run
+from data import IMAGES, Finder, Parts, cut, hold, listed, need, run
 from recognizer.errors import ManifestError
 from recognizer.manifest import Utterance
 
@@ -59,7 +59,7 @@ def _list(source: Path, stems: tuple[str, ...]) -> Path | None:
 
 
 def _chosen(table: Path, found: dict[str, Utterance]) -> list[Utterance]:
-    wanted = {line.split()[0] for line in lines(table, WHAT)}
+    wanted = {line.split()[0] for line in listed(table, WHAT)}
     chosen = [row for name, row in found.items() if name in wanted or name.rpartition("-")[0] in wanted]
     if not chosen:
         raise ManifestError(table, "names no line that is there", "take the list of the same corpus")
@@ -78,10 +78,10 @@ def _xml(folder: Path) -> Lines:
 
 def _ascii(source: Path) -> Lines:
     folder = source if (source / "lines.txt").exists() else source / "ascii"
-    forms = [line.split() for line in lines(folder / "forms.txt", WHAT)] if (folder / "forms.txt").exists() else []
+    forms = [line.split() for line in listed(folder / "forms.txt", WHAT)] if (folder / "forms.txt").exists() else []
     writers = {fields[0]: fields[1] for fields in forms if len(fields) > 1 and not fields[0].startswith("#")}
     told: Lines = {}
-    for line in lines(folder / "lines.txt", WHAT):
+    for line in listed(folder / "lines.txt", WHAT):
         if line.startswith("#"):
             continue
         fields = line.split(maxsplit=8)

@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from data import Parts, apart, cut, lines, need, run
+from data import Parts, apart, cut, listed, need, run
 from recognizer.errors import InputError, ManifestError
 from recognizer.manifest import Utterance
 
@@ -61,7 +61,7 @@ def _table(source: Path, name: str) -> Path | None:
 
 
 def _listed(table: Path, forms: dict[str, list[Path]]) -> list[str]:
-    names = [name for line in lines(table, WHAT) if (name := line.strip()) in forms]
+    names = [name for line in listed(table, WHAT) if (name := line.strip()) in forms]
     if not names:
         raise ManifestError(table, "names no form whose strokes are there", "take the list of the same corpus")
     return names
@@ -86,7 +86,7 @@ def _part(
 
 def _texts(file: Path) -> dict[int, str]:
     """The text of each line from 1: what stands after `CSR:`, a line a line."""
-    told = "\n".join(lines(file, WHAT)).partition("CSR:")[2]
+    told = "\n".join(listed(file, WHAT)).partition("CSR:")[2]
     return dict(enumerate((line.strip() for line in told.splitlines() if line.strip()), start=1))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from data import SOUNDS, Finder, Parts, hold, lines, need, run
+from data import SOUNDS, Finder, Parts, hold, listed, need, run
 from recognizer.errors import ManifestError
 from recognizer.manifest import Utterance
 
@@ -65,7 +65,7 @@ def _table(path: Path, required: bool = True) -> dict[str, str]:
     if not required and not path.exists():
         return {}
     rows: dict[str, str] = {}
-    for line in lines(path, WHAT):
+    for line in listed(path, WHAT):
         key, *rest = line.split(maxsplit=1)
         if key in rows:
             raise ManifestError(path, f"{key} stands in it twice", "delete one of the lines")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from data import SOUNDS, Finder, Parts, hold, lines, need, plain, run
+from data import SOUNDS, Finder, Parts, hold, listed, need, plain, run
 from recognizer.errors import ManifestError
 from recognizer.manifest import Utterance
 
@@ -42,7 +42,7 @@ def _part(folder: Path) -> list[Utterance]:
     sounds = Finder(SOUNDS)
     found = []
     for table in sorted(folder.glob("*/*/*.trans.txt")):
-        for line in lines(table, WHAT):
+        for line in listed(table, WHAT):
             name, _, text = line.partition(" ")
             path = sounds.find(table.parent / name)
             found.append(Utterance(str(path), plain(text), speaker=table.parent.parent.name))

@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-from data import Parts, hold, lines, need, run
+from data import Parts, hold, listed, need, run
 from recognizer.errors import ManifestError
 from recognizer.manifest import Utterance
 
@@ -43,7 +43,7 @@ def prepare(source: Path, out: Path, *, fraction: float = 0.1) -> Parts:
 
 
 def _part(file: Path) -> list[Utterance]:
-    return [_utterance(file, number, line) for number, line in enumerate(lines(file, WHAT), start=1)]
+    return [_utterance(file, number, line) for number, line in enumerate(listed(file, WHAT), start=1)]
 
 
 def _utterance(file: Path, number: int, line: str) -> Utterance:

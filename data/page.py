@@ -46,10 +46,8 @@ def _polygon(line: Any, file: Path) -> tuple[tuple[float, float], ...]:
 
 def _text(element: Any) -> str:
     readings = sorted(element.findall("TextEquiv"), key=lambda reading: int(reading.get("index") or 0))
-    for reading in readings:
-        text = reading.findtext("Unicode") or reading.findtext("PlainText") or ""
-        if text.strip():
-            return str(text)
+    if readings:
+        return str(readings[0].findtext("Unicode") or readings[0].findtext("PlainText") or "")
     return " ".join(filter(None, (_text(word) for word in element.findall("Word"))))
 
 
