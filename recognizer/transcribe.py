@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def _positive(text: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Transcribe what the command line names; 0 all was read, 1 some could not be read, 2 nothing could be done."""
-    options = parser().parse_args(argv)
+    options = parser().parse_intermixed_args(argv)  # files may stand among the flags
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if hasattr(sys.stdout, "reconfigure"):  # file names that are not UTF-8 come out as they are
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
@@ -210,6 +211,7 @@ class _Scores:
         self.alphabet, self.listed = alphabet, listed
         self.counts: list[Counts] = []
         self.people: list[str | None] = []
+        self.missing: Counter[str] = Counter()
 
     def add(self, request: Request, reference: str, text: str) -> None:
         from recognizer.metrics import Counts, alignment
@@ -217,6 +219,7 @@ class _Scores:
         reference = self.alphabet.normalise(reference)
         self.counts.append(Counts.of(reference, text))
         self.people.append(request.utterance.speaker)
+        self.missing += self.alphabet.missing(reference)
         _say(f"{request.name}: {_rates(self.counts[-1])}")
         if self.listed and reference != text:
             _say(alignment(reference, text))
@@ -225,6 +228,9 @@ class _Scores:
         """All files together. The interval draws speakers where all are known: files of one go together."""
         from recognizer.metrics import Counts, bootstrap
 
+        if self.missing:
+            most = ", ".join(f"{character!r} x {count}" for character, count in self.missing.most_common(8))
+            _say(f"{self.missing.total()} characters of the references are not in the model's alphabet ({most})")
         if len(self.counts) < 2:
             return
         people = set(self.people)

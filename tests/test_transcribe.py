@@ -1,0 +1,353 @@
+"""From files to texts on standard output: what is named, in which order, what fails, what is compared."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy
+import pytest
+import soundfile
+import tiny
+from PIL import Image
+
+from recognizer import reading
+from recognizer.errors import RecognizerError
+from recognizer.inputs import Request, kind, targets
+from recognizer.manifest import Utterance
+from recognizer.model import Recognizer
+from recognizer.transcribe import main
+from recognizer.transcript import Transcript
+from recognizer.writers import WRITERS
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def a(tmp_path: Path) -> str:
+    """A speech model that reads `a` in everything."""
+    return str(tiny.checkpoint(tmp_path / "models" / "a.ckpt", says="a"))
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, list[str]]:
+    """Exit status, standard output, lines of standard error."""
+    capsys.readouterr()
+    status = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err.splitlines()
+
+
+# The core: utterances to transcripts.
+
+
+def outcome(model: Recognizer, utterances: list[Utterance], budget: int) -> list[Transcript | RecognizerError]:
+    return list(reading.transcripts(model, utterances, model.greedy, budget))
+
+
+def test_batches_change_neither_answers_nor_order(tmp_path: Path) -> None:
+    model = Recognizer.load(tiny.checkpoint(tmp_path / "m.ckpt"))
+    lengths = [0.5, 0.1, 0.9, 0.3, 0.1, 0.7]
+    paths = [str(tiny.sound(tmp_path / f"{place}.wav", seconds, seed=place)) for place, seconds in enumerate(lengths)]
+    paths.insert(2, "missing.wav")
+    utterances = [Utterance(path) for path in paths]
+    alone, few, many = (outcome(model, utterances, budget) for budget in (1, 60, 100_000))
+    for answers in (alone, few, many):
+        assert [isinstance(answer, RecognizerError) for answer in answers] == [False] * 2 + [True] + [False] * 4
+        assert "missing.wav" in str(answers[2])
+    for answers in zip(alone, few, many, strict=True):
+        read = [answer for answer in answers if isinstance(answer, Transcript)]
+        for answer in read:
+            assert (answer.path, answer.text, answer.duration) == (read[0].path, read[0].text, read[0].duration)
+            assert answer.score == pytest.approx(read[0].score, rel=1e-5)
+    assert [answer.path for answer in many if isinstance(answer, Transcript)] == [p for p in paths if p[0] != "m"]
+
+
+def test_files_are_opened_only_as_answers_are_taken(tmp_path: Path) -> None:
+    model = Recognizer.load(tiny.checkpoint(tmp_path / "m.ckpt"))
+    path = str(tiny.sound(tmp_path / "a.wav", 1.0))
+    drawn = itertools.count()
+
+    def endless() -> Iterator[Utterance]:
+        while True:
+            next(drawn)
+            yield Utterance(path)
+
+    answers = reading.transcripts(model, endless(), model.greedy, 100)
+    next(answers)
+    assert next(drawn) <= reading.AHEAD + 1
+
+
+def test_a_long_recording_is_cut_at_its_pauses(tmp_path: Path) -> None:
+    """Two pauses of 0.5 s in 130 s of noise, and the model says `a` once for each piece."""
+    rate = 16_000
+    wave = numpy.random.default_rng(0).normal(0, 0.1, 130 * rate)
+    pauses = [(50.0, 50.5), (100.2, 100.7)]
+    for start, end in pauses:
+        wave[int(start * rate) : int(end * rate)] *= 0.01
+    soundfile.write(tmp_path / "long.wav", wave, rate)
+    model = Recognizer.load(tiny.checkpoint(tmp_path / "m.ckpt", says="a"))
+    (answer,) = model.transcribe(tmp_path / "long.wav")
+    assert answer.text == "a a a" and answer.duration == pytest.approx(130.0)
+    starts = [word.start for word in answer.words]
+    assert starts[0] == 0.0
+    assert all(start < cut < end for cut, (start, end) in zip(starts[1:], pauses, strict=True))
+    assert all(word.end - word.start <= 60.0 for word in answer.words)
+    assert answer.words[-1].end == pytest.approx(130.0)
+    parts = model.frontend.parts(str(tmp_path / "long.wav"), 3.0, 128.0)
+    assert parts[0][0] == 3.0 and parts[-1][1] == 128.0
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(parts))
+
+
+def test_a_part_of_a_file_is_placed_in_the_file(tmp_path: Path) -> None:
+    model = Recognizer.load(tiny.checkpoint(tmp_path / "m.ckpt", says="b"))
+    path = str(tiny.sound(tmp_path / "a.wav", 2.0))
+    (answer,) = outcome(model, [Utterance(path, start=1.0, end=1.5)], 1000)
+    assert isinstance(answer, Transcript) and answer.part
+    assert (answer.start, answer.duration) == (1.0, pytest.approx(0.5))
+    assert (answer.words[0].start, answer.words[0].end) == (1.0, pytest.approx(1.5))
+
+
+def test_silence_is_an_empty_text(tmp_path: Path) -> None:
+    model = Recognizer.load(tiny.checkpoint(tmp_path / "m.ckpt", says=""))
+    (answer,) = model.transcribe(str(tiny.sound(tmp_path / "a.wav")))
+    assert (answer.text, answer.words) == ("", ()) and 0.9 < answer.confidence <= 1.0
+
+
+# The command line: what is read.
+
+
+def test_one_file_is_its_text(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("one.wav"))
+    assert run(capsys, "one.wav", "--model", a) == (0, "a\n", [])
+
+
+def test_the_order_is_the_users_and_one_bad_file_stops_no_other(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    for place, name in enumerate(("z.wav", "m.flac", "b.wav")):
+        tiny.sound(Path(name), 0.2 + 0.3 * place)
+    Path("bad.wav").write_text("this is no sound")
+    status, out, errors = run(capsys, "z.wav", "bad.wav", "m.flac", "none.wav", "b.wav", "--model", a)
+    assert status == 1
+    assert out == "z.wav\ta\nm.flac\ta\nb.wav\ta\n"
+    assert [line.split(":")[1].strip() for line in errors] == ["bad.wav", "none.wav"]
+
+
+def test_folders_and_globs(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    for name in ("in/2.wav", "in/10.WAV", "in/deep/er/1.flac", "in/.hidden.wav"):
+        tiny.sound(Path(name), format="FLAC" if name.endswith("flac") else "WAV")
+    Path("in/notes.md").write_text("no sound")
+    Image.new("L", (40, 20)).save("in/page.png")
+    expected = [str(Path("in", name)) for name in ("10.WAV", "2.wav", "deep/er/1.flac")]
+    assert run(capsys, "in", "--model", a) == (0, "".join(f"{path}\ta\n" for path in expected), [])
+    assert run(capsys, "in/**/*.flac", "in/[0-9].wav", "--model", a)[1] == "in/deep/er/1.flac\ta\nin/2.wav\ta\n"
+    status, out, errors = run(capsys, "in/*.mp3", "--model", a)
+    assert (status, out) == (1, "") and errors == ["error: in/*.mp3: matches no file; check the pattern"]
+    tiny.sound(Path("a[1].wav"))
+    assert run(capsys, "a[1].wav", "--model", a) == (0, "a\n", [])
+
+
+def test_a_folder_without_files_to_read(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    Path("empty").mkdir()
+    status, out, (error,) = run(capsys, "empty", "--model", a)
+    assert (status, out) == (1, "") and error.startswith("error: empty: holds no file") and ".wav" in error
+
+
+def test_standard_input(capsys: pytest.CaptureFixture[str], a: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pipe(content: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    for format in ("wav", "flac", "ogg"):
+        pipe(tiny.sound(Path(f"x.{format}"), 0.5).read_bytes())
+        status, out, errors = run(capsys, "-", "--model", a, "--format", "json")
+        assert (status, errors) == (0, []) and json.loads(out)["path"] == "-"
+    for content, words in ((b"", "0 bytes"), (b"\x00\x01junk", "00 01 6a"), (b"RIFF1234WAVEjunk", "not a sound file")):
+        pipe(content)
+        status, out, (error,) = run(capsys, "-", "--model", a)
+        assert (status, out) == (1, "") and error.startswith("error: -: ") and words in error
+
+
+def test_a_manifest(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("set/one.wav"), 2.0)
+    Path("set/all.tsv").write_text("path\ttext\tstart\tend\tspeaker\none.wav\ta\t0.5\t1.0\tx\none.wav\tb\t\t\ty\n")
+    status, out, errors = run(capsys, "set/all.tsv", "--model", a, "--format", "tsv")
+    path = str(Path("set/one.wav"))
+    assert status == 0
+    assert out.splitlines()[1:] == [f"{path}\ta\t0.5\t1\t0.5", f"{path}\ta\t\t\t2"]
+    assert [re.findall(r"WER [\d.]+%", line) for line in errors[:3]] == [["WER 0.0%"], ["WER 100.0%"], ["WER 50.0%"]]
+    assert "2 speakers" in errors[3]
+
+
+def test_a_model_of_another_kind(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    Image.new("L", (40, 20)).save("page.png")
+    tiny.sound(Path("x.wav"))
+    Path("x.odt").write_text("?")
+    status, out, errors = run(capsys, "page.png", "x.wav", "x.odt", "--model", a)
+    assert (status, out) == (1, "x.wav\ta\n")
+    assert errors[0] == (
+        "error: page.png: is for a 'line' model, and this one reads 'speech' files; give a line --model"
+    )
+    assert "x.odt" in errors[1] and ".wav" in errors[1]
+
+
+# The command line: with which model.
+
+
+def test_the_newest_model_under_runs_that_reads_such_files(capsys: pytest.CaptureFixture[str]) -> None:
+    def kept(path: str, says: str, age: int, **frontend: object) -> None:
+        tiny.checkpoint(Path(path), says=says, **frontend)
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
+
+    tiny.sound(Path("x.wav"))
+    status, out, (error,) = run(capsys, "x.wav")
+    assert (status, out) == (2, "") and "train.py" in error and "--model" in error
+    kept("runs/old/version_1/checkpoints/last.ckpt", "b", 100)
+    assert run(capsys, "x.wav")[1] == "b\n"
+    kept("runs/new/version_3/checkpoints/best.ckpt", "c", 50)
+    kept("runs/new/version_3/checkpoints/last.ckpt", "a", 40)
+    kept("runs/line/version_1/checkpoints/best.ckpt", "a", 10, name="line")
+    chosen = Path("runs/new/version_3/checkpoints/best.ckpt")
+    assert run(capsys, "x.wav") == (0, "c\n", [f"model {chosen}"])
+    Path("x.json").write_text("{}")
+    status, _, (error,) = run(capsys, "x.json")
+    assert status == 2 and "'pen'" in error and "'line'" in error and str(chosen) in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "none.ckpt"], ["none.ckpt", "cannot be opened"]),
+        (["--model", "A", "--device", "toaster"], ["--device", "toaster", "cpu"]),
+        (["--model", "A", "--format", "srt", "x.wav"], ["--format", "srt of 2 files", "--output-dir"]),
+        (["--model", "A", "--reference", "one", "x.wav"], ["--reference", "1 line(s)", "2 files"]),
+        (["--model", "A", "--reference", "none.txt"], ["--reference", "none.txt"]),
+        (["--model", "A", "--reference", "none.tsv"], ["none.tsv", "cannot be opened"]),
+        (["--model", "A", "--output-dir", "x.wav"], ["x.wav", "cannot be written"]),
+    ],
+)
+def test_what_cannot_be_done_at_all(
+    capsys: pytest.CaptureFixture[str], a: str, arguments: list[str], words: list[str]
+) -> None:
+    tiny.sound(Path("x.wav"))
+    status, _, (error,) = run(capsys, "x.wav", *(a if argument == "A" else argument for argument in arguments))
+    assert status == 2 and error.startswith("error: ") and all(word in error for word in words), error
+
+
+def test_unknown_flags_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["x.wav", "--modle", "x"], ["x.wav", "--format", "doc"], ["x.wav", "--batch-frames", "0"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(arguments)
+    assert "0 is no whole number above 0" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    code = "import sys, recognizer.transcribe as t; t.parser(); sys.exit('torch' in sys.modules)"
+    folder = Path(__file__).parent.parent
+    assert subprocess.run([sys.executable, "-c", code], cwd=folder, check=False).returncode == 0
+
+
+# The command line: what is written.
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_one_file_in_a_folder_for_each_input(capsys: pytest.CaptureFixture[str], a: str, format: str) -> None:
+    tiny.sound(Path("in/one.wav"))
+    tiny.sound(Path("in/two.wav"), 1.0)
+    assert run(capsys, "in", "--model", a, "--output-dir", "out/new", "--format", format) == (0, "", [])
+    written = sorted(path.name for path in Path("out/new").iterdir())
+    assert written == [f"one.{format}", f"two.{format}"]
+    assert "a" in Path(f"out/new/one.{format}").read_text(encoding="utf-8")
+    status, out, _ = run(capsys, "in/one.wav", "--model", a, "--format", format)
+    one = Path(f"out/new/one.{format}").read_text(encoding="utf-8")
+    assert status == 0 and out == one
+
+
+def test_files_keep_their_folders_where_names_clash() -> None:
+    def named(*paths: str) -> list[str]:
+        found = targets([Request(path, Utterance(path)) for path in paths], Path("out"), "txt")
+        return [path.relative_to("out").as_posix() for path in found]
+
+    assert named("x/a.wav", "y/b.wav") == ["a.txt", "b.txt"]
+    assert named("x/a.wav", "x/y/a.wav") == ["a.txt", "y/a.txt"]
+    assert named("x/a.wav", "y/a.wav", "y/b.wav") == ["x/a.txt", "y/a.txt", "y/b.txt"]
+    assert named("x/a.wav", "x/a.flac") == ["a.wav.txt", "a.flac.txt"]
+    assert named("a.b.wav", "c#d.wav", "x.jsonl#3", "-") == ["a.b.txt", "c#d.txt", "x#3.txt", "stdin.txt"]
+    assert named("x/a.wav", "./x/a.wav") == ["a.txt", "a.txt"]
+    parts = [Request("a.wav", Utterance("a.wav", start=begin, end=2.0)) for begin in (None, 1.5)]
+    assert [path.name for path in targets(parts, Path("out"), "srt")] == ["a@0-2.srt", "a@1.5-2.srt"]
+    assert named() == []
+
+
+def test_a_reference_is_never_overwritten(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("x.wav"))
+    Path("x.txt").write_text("b")
+    status, _, (error,) = run(capsys, "x.wav", "--model", a, "--output-dir", ".")
+    assert status == 2 and "x.txt: would be overwritten" in error
+    assert Path("x.txt").read_text() == "b"
+
+
+# The command line: compared with what should stand there.
+
+
+def test_references_beside_the_files(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    for name in ("1.wav", "2.wav", "3.wav", "4.wav"):
+        tiny.sound(Path("in") / name)
+    Path("in/1.txt").write_text("a\n", encoding="utf-8-sig")
+    Path("in/2.gt.txt").write_text("a b")
+    Path("in/2.txt").write_text("not this one")
+    Path("in/3.txt").write_text("")
+    status, out, errors = run(capsys, "in", "--model", a, "--errors")
+    assert status == 0 and len(out.splitlines()) == 4
+    assert errors[0].endswith("1.wav: WER 0.0%  CER 0.0%  MER 0.0%  WIL 0.0%  words S 0 D 0 I 0 of 1,"
+                              " characters S 0 D 0 I 0 of 1")  # fmt: skip
+    assert "2.wav: WER 50.0%  CER 66.7%  MER 50.0%  WIL 50.0%  words S 0 D 1 I 0 of 2" in errors[1]
+    assert errors[2:5] == ["REF: a b", "HYP: a *", "       D"]
+    assert "3.wav: WER 100.0%" in errors[5] and "I 1 of 0" in errors[5]
+    assert errors[6:9] == ["REF: *", "HYP: a", "     I"]
+    assert errors[9].startswith("all 3 files: WER 66.7%") and "D 1 I 1 of 3" in errors[9]
+    assert errors[10].startswith("WER lies within 0.0% and ") and "3 files" in errors[10]
+
+
+def test_references_that_are_given(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("x.wav"))
+    tiny.sound(Path("y.wav"))
+    Path("x.txt").write_text("not this one")
+    assert "WER 0.0%" in run(capsys, "x.wav", "--model", a, "--reference", " a ")[2][0]
+    Path("lines.text").write_text("a\nb\n")
+    errors = run(capsys, "x.wav", "y.wav", "--model", a, "--reference", "lines.text")[2]
+    assert "x.wav: WER 0.0%" in errors[0] and "y.wav: WER 100.0%" in errors[1]
+    Path("set.tsv").write_text("path\ttext\nx.wav\tc\n")
+    errors = run(capsys, "y.wav", "./x.wav", "--model", a, "--reference", "set.tsv")[2]
+    assert len(errors) == 1 and errors[0].startswith("./x.wav: WER 100.0%")
+
+
+def test_references_are_brought_to_the_alphabets_normal_form(capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny.checkpoint(Path("e.ckpt"), says="\u00e9", letters="\u00e9a")
+    tiny.sound(Path("x.wav"))
+    assert "WER 0.0%  CER 0.0%" in run(capsys, "x.wav", "--model", model, "--reference", "e\u0301")[2][0]
+
+
+def test_characters_that_the_model_cannot_write_are_told(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("x.wav"))
+    errors = run(capsys, "x.wav", "--model", a, "--reference", "A ZZ")[2]
+    assert errors[1] == "3 characters of the references are not in the model's alphabet ('Z' x 2, 'A' x 1)"
+
+
+def test_a_reference_that_cannot_be_read(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("x.wav"))
+    Path("x.txt").write_bytes(b"ok \xff")
+    status, out, (error,) = run(capsys, "x.wav", "--model", a)
+    assert (status, out) == (1, "a\n") and "x.txt: is not UTF-8 text (byte 3)" in error
+
+
+@pytest.mark.parametrize(("path", "expected"), [("a.WAV", "speech"), ("b/c.png", "line"), ("x.odt", None), ("-", None)])
+def test_kinds(path: str, expected: str | None) -> None:
+    assert kind(path) == expected

@@ -1,0 +1,47 @@
+"""Models small enough for tests, as checkpoint files: untrained, or such that they always say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy
+import soundfile
+import torch
+
+from recognizer.alphabet import Alphabet
+from recognizer.model import VERSION, Recognizer
+
+
+def checkpoint(path: Path, says: str | None = None, letters: str = " abc", **frontend: Any) -> Path:
+    """A checkpoint at `path`; `says` is the letter it gives every frame ("" is the blank), None leaves it to chance."""
+    torch.manual_seed(1)
+    model = Recognizer(
+        alphabet=Alphabet(sorted(letters)).config(),
+        frontend={"name": "speech", "bands": 20, **frontend} if frontend.get("name") in (None, "speech") else frontend,
+        stem={"name": "stack", "reduction": 2},
+        depth=1,
+        width=8,
+    )
+    if says is not None:
+        with torch.no_grad():
+            model.linear.weight.zero_()
+            model.linear.bias.zero_()
+            model.linear.bias[model.alphabet.encode(says)[0] if says else 0] = 8.0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {
+        "recognizer_version": VERSION,
+        "pytorch-lightning_version": "2.6.0",
+        "hyper_parameters": dict(model.hparams),
+        "state_dict": model.state_dict(),
+    }
+    torch.save(kept, path)
+    return path
+
+
+def sound(path: Path, seconds: float = 0.5, rate: int = 16_000, channels: int = 1, seed: int = 0, **given: Any) -> Path:
+    """A file of noise."""
+    noise = numpy.random.default_rng(seed).normal(0, 0.1, (round(seconds * rate), channels))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, noise, rate, **given)
+    return path
