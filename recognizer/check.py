@@ -137,8 +137,9 @@ def shared(paths: Sequence[str]) -> list[Finding]:
         for other, others in tables[:index]:
             people = {row.speaker for row in rows if row.speaker} & {row.speaker for row in others if row.speaker}
             found += [Finding(f"{other}, {path}", f"speaker {name} is in both") for name in sorted(people)]
-            items = {_key(row): row for row in others}
-            found += [Finding(_label(row), f"is in both {other} and {path}") for row in rows if _key(row) in items]
+            items = {_key(row): row for row in rows}
+            both = sorted(items.keys() & {_key(row) for row in others}, key=str)
+            found += [Finding(_label(items[key]), f"is in both {other} and {path}") for key in both]
     return found
 
 
