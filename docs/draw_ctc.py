@@ -12,6 +12,7 @@ import numpy
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from numpy.typing import NDArray
 
@@ -86,9 +87,8 @@ def draw(out: str) -> None:
     """Both panels, to a file of the kind that its ending names."""
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "ctc", "text.color": INK})
     figure, (above, below) = pyplot.subplots(
-        2, 1, figsize=(9.6, 8.4), height_ratios=[3, 8.2], layout="constrained", facecolor="white"
+        2, 1, figsize=(9.6, 8.4), height_ratios=[3, 8.2], layout=ConstrainedLayoutEngine(hspace=0.06), facecolor="white"
     )
-    figure.get_layout_engine().set(hspace=0.06)
     heat(above)
     trellis(below)
     figure.savefig(out, dpi=110, metadata={"Date": None} if out.endswith("svg") else None)
