@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import re
+from pathlib import Path
 from typing import Literal
 
 import numpy
@@ -20,6 +22,8 @@ RATE = 16_000
 HOP = 160  # 10 ms
 WINDOW = 400  # 25 ms
 FLOOR = 1e-6  # of mel energy: about -120 dB of full scale, so that digital silence stays finite
+LOUDEST = 2.0**31  # no scale of samples goes beyond, and the energy of what does is no longer finite
+STREAMED = 0x7FFFF000  # a writer that could not tell the length, as in a pipe, puts a number above this in the header
 LONGEST = 60.0  # seconds that are read at once: a network that looks both ways holds all of them
 QUIET = 30  # frames over which loudness is averaged to find a pause; a stop consonant is shorter
 LEAST_DEVIATION = 1.0  # nat; real speech has 2 to 4 in every band, so that the noise of a silent file is not blown up
@@ -71,15 +75,20 @@ class Speech(Frontend[Tensor]):
             rate, channels = file.samplerate, file.channels
             begin, stop = _part(path, file, start, end)
             try:
-                file.seek(begin)
-                wave = file.read(stop - begin, dtype="float32", always_2d=True)
+                file.seek(max(0, begin - rate))
+                wave = file.read(stop - max(0, begin - rate), dtype="float32", always_2d=True)
+                # A second of run-up: a lossy coding is not itself again right behind the place it was entered.
+                wave = wave[min(rate, begin) :]
             except (soundfile.LibsndfileError, RuntimeError) as error:
                 raise InputError(path, f"breaks off while being read ({error})", "copy or convert it again") from error
+        if len(wave) + rate // 10 < stop - begin:
+            what = f"breaks off: {len(wave) / rate:g} s of {(stop - begin) / rate:g} s are there"
+            raise InputError(path, what, "copy or convert it again")
         if len(wave) == 0:
             raise InputError(path, "holds no samples", "record or copy it again")
-        if not numpy.isfinite(wave).all():
-            bad = int((~numpy.isfinite(wave)).sum())
-            raise InputError(path, f"{bad} samples are NaN or infinite", "export it again as 16-bit PCM")
+        bad = int((~(numpy.abs(wave) <= LOUDEST)).sum())  # put so that NaN is bad, too
+        if bad:
+            raise InputError(path, f"{bad} samples are NaN, infinite or above 2^31", "export it again as 16-bit PCM")
         if (rate, channels) != (RATE, 1) and (rate, channels) not in self._told:
             self._told.add((rate, channels))
             log.info("%s: %d Hz, %d channel(s), read as 16000 Hz mono (said once)", path, rate, channels)
@@ -145,7 +154,7 @@ def _opened(path: str) -> soundfile.SoundFile:
         with open(path, "rb") as probe:  # noqa: PTH123
             if not probe.read(1):
                 raise InputError(path, "is empty (0 bytes)", "record or copy it again")
-        return soundfile.SoundFile(path)
+        file = soundfile.SoundFile(path)
     except OSError as error:
         raise InputError(path, f"cannot be opened ({error.strerror})", "check the path and the rights") from error
     except soundfile.LibsndfileError as error:
@@ -153,6 +162,14 @@ def _opened(path: str) -> soundfile.SoundFile:
         raise InputError(
             path, f"is not a sound file that can be read ({detail})", "convert it to wav, flac, ogg or mp3"
         ) from error
+    # libsndfile reads what is left of a file that was cut off, and only its log tells.
+    size = max((int(found) for found in re.findall(r"(?:data|SSND|Data Size)\s*: (\d+)", file.extra_info)), default=0)
+    held = Path(path).stat().st_size
+    if held < size < STREAMED or "File ended unexpectedly" in file.extra_info:
+        file.close()
+        what = f"breaks off after {held} bytes" + (f" of at least {size}" if size > held else "")
+        raise InputError(path, what, "copy or convert it again")
+    return file
 
 
 def _part(path: str, file: soundfile.SoundFile, start: float | None, end: float | None) -> tuple[int, int]:

@@ -1,0 +1,147 @@
+"""Sound of any rate and layout becomes nearly the same frames; broken files are named."""
+
+import logging
+
+import numpy
+import pytest
+import soundfile
+import torch
+import torchaudio
+
+from recognizer.errors import ConfigError, InputError
+from recognizer.frontends.speech import Speech
+
+
+def tone(seconds=1.2, rate=16_000, seed=0):
+    """A voice-like sound below 3 kHz: harmonics that come and go."""
+    time = numpy.arange(round(seconds * rate)) / rate
+    chance = numpy.random.default_rng(seed)
+    wave = sum(
+        chance.uniform(0.2, 1) * numpy.sin(2 * numpy.pi * 140 * k * time + chance.uniform(0, 6)) for k in range(1, 21)
+    )
+    return (0.05 * wave * (0.3 + numpy.sin(2 * numpy.pi * 3 * time) ** 2)).astype(numpy.float32)
+
+
+@pytest.fixture
+def frontend():
+    return Speech()
+
+
+def frames(frontend, path, *part):
+    return frontend.frames(frontend.read(str(path), *part))
+
+
+@pytest.mark.parametrize("settings, size", [({}, 80), ({"bands": 40}, 40), ({"features": "mfcc"}, 39)])
+def test_shape_is_as_told_and_bands_are_normal(tmp_path, settings, size):
+    soundfile.write(tmp_path / "a.wav", tone(), 16_000)
+    frontend = Speech(**settings)
+    out = frames(frontend, tmp_path / "a.wav")
+    assert out.shape == (120, size) == (frontend.length(str(tmp_path / "a.wav")), frontend.size)
+    assert out.dtype == torch.float32 and out.isfinite().all()
+    torch.testing.assert_close(out.mean(0), torch.zeros(size), atol=1e-4, rtol=0)
+    assert torch.equal(out, frames(frontend, tmp_path / "a.wav"))
+
+
+def test_mel_energies_are_those_of_torchaudio(frontend):
+    wave = torch.from_numpy(tone(0.5))
+    mel = torchaudio.transforms.MelSpectrogram(16_000, 512, 400, 160, 20.0, n_mels=80, center=False)
+    # Without centring, a window of 512 that starts at sample 160 t - 176 is centred on 160 t + 80.
+    padded = torch.nn.functional.pad(wave, (176, 512))
+    expected = (mel(padded)[:, :50] + 1e-6).log()
+    expected = expected - expected.mean(1, keepdim=True)
+    expected = expected / expected.square().mean(1, keepdim=True).sqrt().clamp_min(1.0)
+    torch.testing.assert_close(frontend.frames(wave), expected.T, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 159, 160, 161, 399, 400, 5000])
+def test_even_the_shortest_sound_has_finite_frames(frontend, samples):
+    out = frontend.frames(torch.randn(samples))
+    assert out.shape == (-(-samples // 160), 80) and out.isfinite().all()
+
+
+def test_silence_stays_quiet(frontend):
+    assert frontend.frames(torch.zeros(16_000)).abs().max() < 1e-4
+    assert frontend.frames(1e-4 * torch.randn(16_000)).abs().mean() < 1.0
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+def test_other_rates_give_nearly_the_same_frames(tmp_path, frontend, rate):
+    soundfile.write(tmp_path / "a.wav", tone(), 16_000)
+    soundfile.write(tmp_path / "b.wav", tone(rate=rate), rate)
+    low = slice(0, 40)  # bands below 2 kHz, which every rate has
+    ours, other = frames(frontend, tmp_path / "a.wav")[:, low], frames(frontend, tmp_path / "b.wav")[:, low]
+    assert abs(len(ours) - len(other)) <= 1
+    difference = (ours[2:118] - other[2:118]).abs()
+    assert difference.mean() < 0.03 and difference.max() < 1.0
+
+
+@pytest.mark.parametrize(
+    "suffix, subtype, tolerance",
+    [("wav", "PCM_U8", 0.25), ("wav", "FLOAT", 1e-6), ("wav", "ULAW", 0.25), ("flac", "PCM_16", 0.02)]
+    + [("ogg", "VORBIS", 0.25), ("mp3", "MPEG_LAYER_III", 0.25), ("aiff", "PCM_24", 1e-3)],
+)
+def test_every_coding_is_read(tmp_path, frontend, suffix, subtype, tolerance):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, tone(), 16_000, subtype=subtype)
+    out = frames(frontend, path)[:120]
+    loud = frontend.frames(torch.from_numpy(tone()))[: len(out), :40]
+    assert (out[:, :40] - loud).abs().mean() < tolerance
+
+
+def test_channels_are_averaged_and_said_once(tmp_path, frontend, caplog):
+    parts = numpy.stack([tone(seed=seed) for seed in range(6)], axis=1)
+    soundfile.write(tmp_path / "six.wav", parts, 16_000, subtype="FLOAT")
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            signal = frontend.read(str(tmp_path / "six.wav"))
+    torch.testing.assert_close(signal, torch.from_numpy(parts.mean(1)))
+    assert [record.message for record in caplog.records] == [
+        f"{tmp_path / 'six.wav'}: 16000 Hz, 6 channel(s), read as 16000 Hz mono (said once)"
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+def test_parts_equal_the_whole(tmp_path, frontend, suffix):
+    path = str(tmp_path / f"a.{suffix}")
+    soundfile.write(path, tone(3.0), 16_000)
+    whole = frontend.read(path)
+    cuts = [0.0, 0.37, 1.5, 2.99, 3.0]
+    parts = [frontend.read(path, start, end) for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
+    torch.testing.assert_close(torch.cat(parts), whole, atol=1e-4, rtol=0)
+    assert frontend.length(path, 0.37, 1.5) == len(frontend.frames(parts[1])) == 113
+
+
+def test_vary_is_a_function_of_the_signal_and_the_chance(frontend):
+    signal = torch.from_numpy(tone())
+    once = frontend.vary(signal, numpy.random.default_rng(3))
+    assert torch.equal(once, frontend.vary(signal, numpy.random.default_rng(3)))
+    assert 0.85 < len(once) / len(signal) < 1.15 and once.isfinite().all()
+    assert not torch.equal(once, frontend.vary(signal, numpy.random.default_rng(4)))
+    assert len(frontend.vary(torch.zeros(1), numpy.random.default_rng(0))) == 1
+
+
+def test_long_recordings_are_cut_in_pauses(tmp_path, frontend):
+    wave = numpy.concatenate([tone(1.2, seed=number) for number in range(120)])
+    pauses = [50.0, 95.5]
+    for pause in pauses:
+        wave[round((pause - 0.25) * 16_000) : round((pause + 0.25) * 16_000)] = 0
+    soundfile.write(tmp_path / "long.wav", wave, 16_000)
+    parts = frontend.parts(str(tmp_path / "long.wav"))
+    assert [start for start, _ in parts[1:]] == [end for _, end in parts[:-1]]
+    assert parts[0][0] is None and parts[-1][1] is None
+    assert [part[1] for part in parts[:-1]] == pytest.approx(pauses, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    "part, message", [((5.0, None), "from 5 s to its end, it lasts 1.2 s"), ((0.5, 9.0), "to 9 s, it lasts 1.2 s")]
+)
+def test_parts_that_do_not_exist_are_refused(tmp_path, frontend, part, message):
+    soundfile.write(tmp_path / "a.wav", tone(), 16_000)
+    with pytest.raises(InputError, match=message):
+        frontend.read(str(tmp_path / "a.wav"), *part)
+
+
+@pytest.mark.parametrize("settings", [{"features": "plp"}, {"bands": 0}, {"coefficients": 99}])
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ConfigError):
+        Speech(**settings)
