@@ -43,6 +43,10 @@ class CheckpointError(RecognizerError):
     """A model file that cannot be opened here."""
 
 
+class SampleError(RecognizerError):
+    """An embedded corpus that cannot be made here."""
+
+
 class DecoderError(RecognizerError):
     """Log-probabilities or lengths that no decoder can read."""
 
