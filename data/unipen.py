@@ -98,8 +98,10 @@ def _raw(source: Path, category: str, levels: list[str]) -> list[Utterance]:
         except InputError as error:
             log.warning("%s; it is left out", error)
             continue
-        level = next((level for level in levels if any(item.level == level for item in items)), None)
-        chosen = [item for item in items if item.level == level] if level else []
+        # Segments of several levels lie over the same ink; only UNIPEN files tell a level.
+        told = [getattr(item, "level", None) for item in items]
+        wanted = next((level for level in levels if level in told), None)
+        chosen = [item for item, level in zip(items, told, strict=True) if wanted is not None and level == wanted]
         found += [Utterance(item.path, item.text, speaker=item.writer) for item in chosen]
     if not found:
         what = f"no segment with a text at one of the levels {' '.join(levels)} in {len(files)} UNIPEN files"
