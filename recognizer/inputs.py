@@ -32,6 +32,8 @@ STARTS = (
     (rb"RIFF....WEBP", ".webp"),
     (rb"\s*\{[^\n]*\}\s*\n\s*\{", ".jsonl"),
     (rb"\s*[\[{]", ".json"),
+    (rb"\xfd7zXZ", ".jsonl.xz"),
+    (rb"\x1f\x8b", ".jsonl.gz"),
     (rb"(\xef\xbb\xbf)?\s*<", ".inkml"),
     (rb"\s*\.[A-Z]", ".unp"),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import pickle
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -279,13 +280,19 @@ def opened(path: str | Path) -> dict[str, Any]:
         CheckpointError: missing, not a checkpoint, or of another version.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise CheckpointError(path, f"cannot be opened ({error.strerror or error})", "check the path") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CheckpointError(path, "is no checkpoint that can be opened safely", "name a file train.py wrote") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's remarks on files that other programs wrote
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise CheckpointError(path, f"cannot be opened ({error.strerror})", "check the path") from error
+    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            path, "is no checkpoint that can be opened safely", "name a file train.py wrote"
+        ) from error
     version = checkpoint.get("recognizer_version") if isinstance(checkpoint, dict) else None
     if version != VERSION:
         found = "is no checkpoint of recognizer" if version is None else f"has version {version}"
-        raise CheckpointError(path, f"{found}, this program reads version {VERSION}", "use a model made by this release")
+        raise CheckpointError(
+            path, f"{found}, this program reads version {VERSION}", "use a model made by this release"
+        )
     return checkpoint

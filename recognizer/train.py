@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import logging
 import os
 import re
@@ -125,7 +127,7 @@ def train(arguments: Sequence[str]) -> lightning.Trainer:
             parser_kwargs={"default_config_files": [str(folder() / "base.yaml")], "exit_on_error": False},
         )
     except jsonargparse.ArgumentError as error:
-        raise _explained(str(error)) from error
+        raise _explained(str(error), arguments) from error
     except Exception as error:
         # What a constructor says is wrapped by the parser; the user wants the cause.
         cause: BaseException | None = error
@@ -182,9 +184,35 @@ def _named(arguments: list[str]) -> list[str]:
     return out
 
 
-def _explained(message: str) -> ConfigError:
-    """What the parser says of a wrong key, with the nearest right one."""
-    return ConfigError("settings", " ".join(message.split())[:400], "see --help")
+UNKNOWN = (
+    r"Group '(?P<group>[\w.]+)' does not accept option '(?P<key>[\w.]+)'",
+    r"Option '(?P<key>[\w.]+)' is not accepted",
+    r"unrecognized arguments: --(?P<key>[\w.]+)",
+)
+"""How the parser words that it does not know a key."""
+
+
+def _explained(message: str, arguments: Sequence[str]) -> ConfigError:
+    """What the parser says of a wrong key or value; for a key with the nearest right one."""
+    files = [after for before, after in itertools.pairwise(arguments) if before == "--config"]
+    where = ", ".join(files) or "settings"
+    found = next(filter(None, (re.search(pattern, message) for pattern in UNKNOWN)), None)
+    if found is None:
+        return ConfigError(where, " ".join(message.split())[:400], "see --help")
+    key = ".".join(part for part in (found.groupdict().get("group"), found["key"]) if part)
+    if "unrecognized" in message:
+        where = f"--{key}"
+    parts = {
+        "model": Recognizer,
+        "data": Corpus,
+        "trainer": lightning.Trainer,
+        "best": ModelCheckpoint,
+        "last": ModelCheckpoint,
+        "stop": EarlyStopping,
+    }
+    first, _, rest = key.partition(".")
+    known = inspect.signature(parts[first]).parameters if rest and first in parts else [*parts, "name", "seed"]
+    return ConfigError(where, f"unknown setting {key!r}", nearest(rest if rest and first in parts else first, known))
 
 
 if __name__ == "__main__":
