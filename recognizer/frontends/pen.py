@@ -1,4 +1,7 @@
-"""Ink -> frames that hardly depend on the device, the size, the slope and the slant of the hand."""
+"""Ink -> frames that hardly depend on the device, nor on the size, the slope and the slant of the hand.
+
+N points, T frames, F features. Lengths are in core heights: about the height of an x.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +13,54 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from recognizer import ink
+from recognizer.errors import ConfigError, InputError
 from recognizer.frontends.base import Frontend
 from recognizer.ink import Ink
 
-SIZE = 26
+SIZE = 28
+FINE = 4
+"""Fine points in one step; directions are taken from these."""
+CELL = 0.5
+"""Width of a cell of the little picture around the pen."""
 EPSILON = 1e-9
 
 
 class Pen(Frontend[Ink]):
-    """Ink -> frames.
+    """Ink -> frames, one every `step` along a stroke, one to three for a move of the raised pen.
+
+    Repeated points go; the ink is scaled by its core height, smoothed, turned until its lines are level, sheared until
+    its down-strokes are upright, scaled again and sampled at even distances along each stroke, so that neither the
+    device's rate and resolution nor the pen's speed matter. No picture of the whole line is ever made.
+
+    Features (Graves et al. 2009, "A Novel Connectionist System for Unconstrained Handwriting Recognition", section
+    II-B, and the raw input of Carbune et al. 2020, "Fast multi-language LSTM-based online handwriting recognition"):
+
+    0      the pen is up
+    1, 2   first and last frame of a stroke: tell dots and bars, and where letters may end
+    3, 4   while up: arcsinh of the whole move; words are parted by long ones
+    5, 6   while down: way from the frame before, in steps; shorter than 1 where the stroke bends
+    7, 8   direction, cosine and sine, over one step (while up: of the move)
+    9-12   cosine and sine of the turn at half a step and at a whole one: curvature
+    13     height above the local baseline, less half a core height: a, d, p; commas and apostrophes
+    14, 15 tanh of half the distance from the mean of the 25 nearest frames: x and y of Graves
+    16     tanh of half the distance to the right of all ink so far: below 0 for delayed dots and bars
+    17, 18 of the stroke within two steps: height against width, and straightness
+    19-27  ink in 3 x 3 cells around the pen, whenever written: what a delayed stroke crosses, what is crossed later
 
     Args:
-        step: distance of neighbouring frames on a stroke, in core heights (about the height of an x).
-        deslant, level: whether to make leaning letters upright, and sloping lines level.
+        step: distance of neighbouring frames on a stroke, in core heights; 0.46 gives about ten frames a letter.
+        level: turn sloping lines, by 20 degrees at most.
+        deslant: make leaning letters upright, by 39 degrees at most.
     """
 
     name: ClassVar[str] = "pen"
     suffixes: ClassVar[frozenset[str]] = ink.SUFFIXES
     unit: ClassVar[str] = "points"
 
-    def __init__(self, step: float = 0.3, deslant: bool = True, level: bool = True) -> None:
-        super().__init__(step=step, deslant=deslant, level=level)
-        self._step, self.deslant, self.level = step, deslant, level
+    def __init__(self, step: float = 0.46, level: bool = True, deslant: bool = True) -> None:
+        if not 0.02 <= step <= 2:
+            raise ConfigError("frontend", f"step is {step}", "give 0.02 to 2 core heights")
+        super().__init__(step=step, level=level, deslant=deslant)
 
     @property
     def size(self) -> int:
@@ -48,239 +77,273 @@ class Pen(Frontend[Ink]):
         return [item.path for item in ink.items(path)]
 
     def read(self, path: str, start: float | None = None, end: float | None = None) -> Ink:
-        """The ink of a file or of its item."""
-        return ink.read(path)
+        """The ink of a file or item; of the points as recorded, those from `start` up to `end`.
+
+        Raises:
+            InputError: see `ink.read`; or no point lies in the part.
+        """
+        whole = ink.read(path)
+        return whole if start is None and end is None else _part(path, whole, start or 0.0, end)
 
     def length(self, path: str, start: float | None = None, end: float | None = None) -> int:
-        """Frames of the item."""
+        """T; the ink must be read and sampled for it."""
         return len(self.frames(self.read(path, start, end)))
 
     def frames(self, signal: Ink) -> Tensor:
-        """float32 [T, F], finite, T >= 1."""
-        points, pen = self.trace(signal)
-        return torch.from_numpy(features(points, pen, self._step))
+        """float32 [T, 28], see the class."""
+        points, stroke = normal(signal, self.settings["level"], self.settings["deslant"])
+        return torch.from_numpy(features(*even(points, stroke, self.settings["step"], FINE), self.settings["step"]))
 
-    def trace(self, signal: Ink) -> tuple[np.ndarray, np.ndarray]:
-        """Normalised points [N, 2] at even distances, in core heights, and the stroke number [N] of each."""
+    def vary(self, signal: Ink, chance: np.random.Generator) -> Ink:
+        """As another hand might have written it: wider or narrower, its slant, size and line wavering, strokes shaken.
+
+        The waver is a smooth function of the place, so that crossing strokes still cross; what `frames` would undo (one
+        slant for all, one size) is left alone but for a little slope and slant, because it is undone imperfectly.
+        """
         points, stroke = joined(signal.strokes)
         height = core(points, stroke)
-        points = points / height
-        points, stroke = even(points, stroke, 0.12)
-        points = smooth(points, stroke)
-        height = core(points, stroke)
-        points = points / height
-        for _ in range(2):
-            if self.level:
-                points = levelled(points, stroke)
-            if self.deslant:
-                points = upright(points, stroke)
-        height = core(points, stroke)
-        points = points / height
-        return even(points, stroke, self._step)
+        x, y = points.T / height
+        waves = chance.uniform(0.3, 1.2, (4, 1)) * x + chance.uniform(0, 2 * np.pi, (4, 1))
+        lean, grow, lift, pace = chance.normal(0, [0.12, 0.06, 0.12, 0.12])[:, None] * np.sin(waves)
+        ripple = chance.normal(0, 0.05, (2, 1)) * np.sin(
+            chance.uniform(1.5, 3.5, (2, 1)) * x + chance.uniform(1.5, 3.5, (2, 1)) * y + chance.uniform(0, 6, (2, 1))
+        )
+        shake = chance.normal(0, 0.04, (len(signal.strokes), 2))[stroke]
+        slant, slope = chance.normal(0, [0.15, 0.02])
+        wide = np.exp(chance.normal(0, 0.12))
+        moved = np.stack([x * wide + (slant + lean) * y + pace, y * (1 + grow) + slope * x + lift], 1)
+        moved = (moved + ripple.T + shake) * height
+        return Ink(tuple(moved[stroke == number].astype(np.float32) for number in range(len(signal.strokes))))
+
+
+def _part(path: str, whole: Ink, start: float, end: float | None) -> Ink:
+    last = np.cumsum([len(points) for points in whole.strokes])
+    until = float(last[-1]) if end is None else end
+    bounds = zip(whole.strokes, last, strict=True)
+    kept = [
+        points[max(0, int(start) - (at - len(points))) : max(0, int(until) - (at - len(points)))]
+        for points, at in bounds
+    ]
+    if not any(len(points) for points in kept):
+        raise InputError(path, f"has no points from {start:g} to {until:g}", f"it has points 0 to {last[-1]}")
+    return Ink(tuple(points for points in kept if len(points)))
+
+
+def normal(signal: Ink, level: bool = True, deslant: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Points [N, 2] in core heights, smooth, level and upright, and the stroke number [N] of each."""
+    points, stroke = joined(signal.strokes)
+    points, stroke = even(points / core(points, stroke), stroke, 0.15)
+    points = smooth(points, stroke)
+    if level:
+        points = levelled(points, stroke)
+    for _ in range(2 if deslant else 0):
+        points = upright(points, stroke)
+    return points / core(points, stroke), stroke
 
 
 def joined(strokes: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """All points [N, 2] in one array from the origin, and their stroke numbers [N]; repeated points left out."""
+    """All points [N, 2] in one array that begins at 0, 0, and their stroke numbers [N]."""
     points = np.concatenate(strokes).astype(np.float64)
-    stroke = np.repeat(np.arange(len(strokes)), [len(s) for s in strokes])
-    fresh = np.ones(len(points), dtype=bool)
-    fresh[1:] = (stroke[1:] != stroke[:-1]) | (points[1:] != points[:-1]).any(1)
-    return points[fresh] - points[0], stroke[fresh]
+    return points - points[0], np.repeat(np.arange(len(strokes)), [len(points) for points in strokes])
 
 
 def swings(points: np.ndarray, stroke: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last index of each run of points in one stroke that goes only up, or only down."""
-    rising = np.sign(np.diff(points[:, 1]))
-    last = np.maximum.accumulate(np.where(rising != 0, np.arange(len(rising)), 0)) if len(rising) else rising
-    rising = rising[last] if len(rising) else rising
     inside = stroke[1:] == stroke[:-1]
-    turn = np.zeros(len(points), dtype=bool)
-    turn[1:-1] = (rising[1:] != rising[:-1]) & inside[1:] & inside[:-1]
-    begin, finish = np.ones(len(points), dtype=bool), np.ones(len(points), dtype=bool)
-    begin[1:], finish[:-1] = ~inside, ~inside
-    return np.flatnonzero((begin | turn) & ~finish), np.flatnonzero((finish | turn) & ~begin)
+    rise = points[1:, 1] - points[:-1, 1]
+    moving = np.flatnonzero(inside & (rise != 0))
+    up = rise[moving] > 0
+    fresh = np.ones(len(moving), dtype=bool)
+    fresh[1:] = (up[1:] != up[:-1]) | (stroke[moving[1:]] != stroke[moving[:-1]])
+    first = moving[fresh]
+    last = moving[np.append(np.flatnonzero(fresh)[1:] - 1, len(moving) - 1)] + 1 if len(moving) else first
+    return first, last
 
 
 def core(points: np.ndarray, stroke: np.ndarray) -> float:
-    """The height of small letters: what half of all swings, weighed by size, exceed."""
+    """The core height: 3/4 of the geometric mean of all swings, weighed by their size, so that tremor hardly counts.
+
+    On real lines this varied least, against the ink that a letter takes, of the means and quantiles that were tried.
+    Never 0: ink without swings (a dot, a dash) counts as if its width were the height.
+    """
     first, last = swings(points, stroke)
-    way = np.abs(points[last] - points[first])
-    size = np.maximum(way[:, 1], 0.5 * way[:, 0])
-    size = size[size > 0]
-    if not len(size):
-        spread = float(np.ptp(points, axis=0).max())
-        return spread if spread > 0 else 1.0
-    return median(size, size)
+    size = np.abs(points[last] - points[first])
+    size = np.maximum(size[:, 1], 0.5 * size[:, 0])
+    widest = float((points.max(0) - points.min(0)).max())
+    if not size.sum() > 1e-3 * widest:
+        return widest if widest > 0 else 1.0
+    return 0.75 * float(np.exp((size * np.log(size)).sum() / size.sum()))
 
 
-def median(values: np.ndarray, weights: np.ndarray) -> float:
-    """The weighted median, interpolated so that it moves smoothly with the values."""
-    order = np.argsort(values, kind="stable")
-    values, weights = values[order], weights[order]
-    total = np.cumsum(weights) - 0.5 * weights
-    return float(np.interp(0.5 * weights.sum(), total, values))
-
-
-def even(points: np.ndarray, stroke: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """The strokes at even distances of about `step` along their arc, ends kept."""
-    gap = np.hypot(*np.diff(points, axis=0).T)
+def even(points: np.ndarray, stroke: np.ndarray, step: float, fine: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The strokes in equal pieces of about `step` along their arc, `fine` points each, ends kept."""
+    way = points[1:] - points[:-1]
     inside = stroke[1:] == stroke[:-1]
-    arc = np.concatenate([[0.0], np.cumsum(np.where(inside, gap, 1.0))])
-    begin = np.flatnonzero(np.concatenate([[True], ~inside]))
-    finish = np.concatenate([begin[1:], [len(points)]]) - 1
+    arc = np.zeros(len(points))
+    np.cumsum(np.where(inside, np.hypot(way[:, 0], way[:, 1]), 1.0), out=arc[1:])
+    border = np.flatnonzero(~inside)
+    begin, finish = np.append(0, border + 1), np.append(border, len(points) - 1)
     length = arc[finish] - arc[begin]
-    pieces = np.where(length > 0, np.maximum(1, np.rint(length / step)), 0).astype(int)
+    pieces = fine * np.where(length > 1e-6, np.maximum(1, np.rint(length / step)), 0).astype(int)
     number = np.repeat(np.arange(len(begin)), pieces + 1)
-    start = np.cumsum(pieces + 1) - pieces - 1
-    within = np.arange(len(number)) - start[number]
-    at = arc[begin][number] + length[number] * within / np.maximum(pieces, 1)[number]
-    return np.stack([np.interp(at, arc, points[:, 0]), np.interp(at, arc, points[:, 1])], 1), number
+    within = np.arange(len(number)) - (np.cumsum(pieces + 1) - pieces - 1)[number]
+    at = arc[begin][number] + (length / np.maximum(pieces, 1))[number] * within
+    out = np.empty((len(at), 2))
+    out[:, 0], out[:, 1] = np.interp(at, arc, points[:, 0]), np.interp(at, arc, points[:, 1])
+    return out, number
 
 
 def smooth(points: np.ndarray, stroke: np.ndarray) -> np.ndarray:
-    """Twice the binomial filter 1 2 1 along each stroke, ends kept: takes the steps of coarse digitisers away."""
-    if len(points) < 3:
-        return points
-    inner = (stroke[2:] == stroke[:-2])[:, None]
+    """Twice the binomial filter 1 2 1 along each stroke, ends kept: takes the stairs of coarse devices away."""
+    inner = 1 + np.flatnonzero(stroke[2:] == stroke[:-2])
+    points = points.copy()
     for _ in range(2):
-        mean = 0.25 * points[:-2] + 0.5 * points[1:-1] + 0.25 * points[2:]
-        points = np.concatenate([points[:1], np.where(inner, mean, points[1:-1]), points[-1:]])
+        points[inner] = 0.5 * points[inner] + 0.25 * (points[inner - 1] + points[inner + 1])
     return points
+
+
+def levelled(points: np.ndarray, stroke: np.ndarray) -> np.ndarray:
+    """Turned by the median slope between feet (or between tops) 2 to 12 core heights apart, at most 20 degrees.
+
+    Pairs of near ends follow each line of several, and a median outvotes descenders and capitals. A level pair is
+    thrown in, so that a single letter is not turned.
+    """
+    slopes, weights = [np.zeros(1)], [np.full(1, 10.0)]
+    for ends in feet(points, stroke):
+        spots = points[ends]
+        pairs = np.arange(len(spots))[:, None] + np.arange(1, 11)
+        one, other = np.nonzero(pairs < len(spots))
+        way = spots[pairs[one, other]] - spots[one]
+        far = np.abs(way[:, 0])
+        good = (far > 2) & (far < 12) & (np.abs(way[:, 1]) < 0.6 * far)
+        slopes.append(way[good, 1] / way[good, 0])
+        weights.append(far[good])
+    slope, weight = np.concatenate(slopes), np.concatenate(weights)
+    order = np.argsort(slope, kind="stable")
+    total = np.cumsum(weight[order])
+    middle = np.interp(0.5 * total[-1], total - 0.5 * weight[order], slope[order])
+    angle = np.clip(np.arctan(middle), -0.35, 0.35)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return points @ np.array([[cos, -sin], [sin, cos]])
 
 
 def feet(points: np.ndarray, stroke: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the lower and of the upper ends of all swings of at least half a core height."""
     first, last = swings(points, stroke)
     way = points[last, 1] - points[first, 1]
-    low, high = np.where(way < 0, last, first), np.where(way < 0, first, last)
     large = np.abs(way) > 0.5
-    return np.unique(low[large]), np.unique(high[large])
-
-
-def levelled(points: np.ndarray, stroke: np.ndarray) -> np.ndarray:
-    """Turned by the median slope between feet (and between tops) 2 to 12 core heights apart, at most 20 degrees."""
-    slopes, weights = [np.zeros(1)], [np.full(1, 10.0)]
-    for ends in feet(points, stroke):
-        spots = points[ends]
-        for lag in range(1, min(12, len(spots))):
-            way = spots[lag:] - spots[:-lag]
-            far = (np.abs(way[:, 0]) > 2) & (np.abs(way[:, 0]) < 12)
-            slopes.append(way[far, 1] / way[far, 0])
-            weights.append(np.abs(way[far, 0]))
-    slope, weight = np.concatenate(slopes), np.concatenate(weights)
-    near = np.abs(slope) < 0.6
-    angle = np.clip(np.arctan(median(slope[near], weight[near])), -0.35, 0.35)
-    cos, sin = np.cos(angle), np.sin(angle)
-    return points @ np.array([[cos, -sin], [sin, cos]])
+    low, high = np.where(way < 0, last, first)[large], np.where(way < 0, first, last)[large]
+    return np.unique(low), np.unique(high)
 
 
 def upright(points: np.ndarray, stroke: np.ndarray) -> np.ndarray:
-    """Sheared by the mean lean of all steep pieces, weighed by their height; the fewer there are, the less."""
-    way = np.diff(points, axis=0)[stroke[1:] == stroke[:-1]]
-    steep = np.abs(way[:, 0]) < 1.2 * np.abs(way[:, 1])
-    angle = np.arctan(way[steep, 0] / way[steep, 1])
-    weight = np.abs(way[steep, 1])
-    lean = (angle * weight).sum() / (weight.sum() + 8.0)
-    return points - np.stack([points[:, 1] * np.tan(np.clip(lean, -0.8, 0.8)), np.zeros(len(points))], 1)
+    """Sheared by the mean lean of all steep pieces, weighed by their height, at most 39 degrees.
+
+    The fewer there are, the less: a slash alone must stay one.
+    """
+    way = (points[1:] - points[:-1])[stroke[1:] == stroke[:-1]]
+    way = way[np.abs(way[:, 0]) < 1.2 * np.abs(way[:, 1])]
+    weight = np.abs(way[:, 1])
+    lean = (np.arctan(way[:, 0] / way[:, 1]) * weight).sum() / (weight.sum() + 8.0)
+    sheared = points.copy()
+    sheared[:, 0] -= np.tan(np.clip(lean, -0.68, 0.68)) * points[:, 1]
+    return sheared
 
 
 def baseline(points: np.ndarray, stroke: np.ndarray) -> np.ndarray:
-    """[N] the height of the line under each point: the running median of the nearest 15 feet in writing order."""
-    low, high = feet(points, stroke)
+    """[N] the line under each point: the running median of the 15 nearest feet, in the order of writing."""
+    low, _ = feet(points, stroke)
     if not len(low):
-        return np.full(len(points), float(points[:, 1].min()))
-    wide = np.concatenate([np.full(7, np.nan), points[low, 1], np.full(7, np.nan)])
-    middle = np.nanmedian(sliding_window_view(wide, 15), axis=1)
-    return np.interp(np.arange(len(points)), low, middle)
+        return np.full(len(points), points[:, 1].min())
+    reach = min(7, (len(low) - 1) // 2)
+    windows = sliding_window_view(points[low, 1], 2 * reach + 1)
+    middle = np.partition(windows, reach, axis=1)[:, reach]
+    return np.interp(np.arange(len(points)), low[reach : len(low) - reach], middle)
 
 
-def features(points: np.ndarray, stroke: np.ndarray, step: float) -> np.ndarray:
-    """float32 [T, F] of even points [N, 2]; T - N frames stand for the moves of the raised pen."""
-    floor = baseline(points, stroke)
-    local = points - np.stack([np.zeros(len(points)), floor], 1)
+def features(fine: np.ndarray, owner: np.ndarray, step: float) -> np.ndarray:
+    """float32 [T, 28] of the fine points [N, 2] of strokes `owner` [N]; every `FINE`th of a stroke makes a frame."""
+    inside = owner[1:] == owner[:-1]
+    border = np.flatnonzero(~inside)
+    begin, finish = np.append(0, border + 1), np.append(border, len(fine) - 1)
+    keep = np.flatnonzero((np.arange(len(fine)) - begin[owner]) % FINE == 0)
+    spots, stroke = fine[keep], owner[keep]
+    lower, upper = begin[stroke], finish[stroke]
+    floor = baseline(fine, owner)[keep]
+
     border = np.flatnonzero(stroke[1:] != stroke[:-1])
-    jump = points[border + 1] - points[border]
-    moves = np.clip(np.ceil(np.hypot(*jump.T)), 1, 4).astype(int)
-    count = np.zeros(len(points), dtype=int)
-    count[border] = moves
-    place = np.arange(len(points)) + np.cumsum(count) - count
-    total = len(points) + int(moves.sum())
-    down = np.zeros(total, dtype=bool)
-    down[place] = True
-    spots = np.stack([np.interp(np.arange(total), place, points[:, axis]) for axis in (0, 1)], 1)
-    level = np.interp(np.arange(total), place, local[:, 1])
+    jump = spots[border + 1] - spots[border]
+    moves = np.clip(np.ceil(np.hypot(jump[:, 0], jump[:, 1]) / 1.5), 1, 3).astype(int)
+    before = np.zeros(len(spots), dtype=int)
+    before[border + 1] = moves
+    place = np.arange(len(spots)) + np.cumsum(before)
+    total = int(place[-1]) + 1
+    up = np.ones(total, dtype=bool)
+    up[place] = False
+    which = np.repeat(np.arange(len(border)), moves)
+    clock = np.arange(total)
+    track = np.stack([np.interp(clock, place, spots[:, 0]), np.interp(clock, place, spots[:, 1])], 1)
 
     frame = np.zeros((total, SIZE), dtype=np.float32)
-    starts, ends = np.ones(len(points), dtype=bool), np.ones(len(points), dtype=bool)
-    starts[1:], ends[:-1] = stroke[1:] != stroke[:-1], stroke[1:] != stroke[:-1]
-    frame[:, 0] = ~down
-    frame[place[starts], 1] = 1
-    frame[place[ends], 2] = 1
-    owner = np.repeat(np.arange(len(border)), moves)
-    frame[~down, 3:5] = np.arcsinh(jump[owner])
-    frame[:, 5] = level - 0.5
-    wide = around(spots, 12)
-    frame[:, 6:8] = np.tanh(0.5 * (spots - wide.mean(1)))
-    furthest = np.maximum.accumulate(np.where(down, spots[:, 0], -np.inf))
-    before = np.concatenate([spots[:1, 0], furthest[:-1]])
-    frame[:, 8] = np.tanh(0.5 * (spots[:, 0] - before))
-
-    near = around(spots, 1)
-    way = unit(near[:, 2] - near[:, 0])
-    frame[:, 9:11] = way
-    far = around(spots, 2)
-    back, ahead = unit(far[:, 2] - far[:, 0]), unit(far[:, 4] - far[:, 2])
-    frame[:, 11] = (back * ahead).sum(1)
-    frame[:, 12] = back[:, 0] * ahead[:, 1] - back[:, 1] * ahead[:, 0]
-    span = around(spots, 4)
-    box = span.max(1) - span.min(1)
-    frame[:, 13] = (box[:, 1] - box[:, 0]) / (box.sum(1) + EPSILON)
-    chord = span[:, -1] - span[:, 0]
-    frame[:, 14:16] = unit(chord)
-    path = np.hypot(*np.moveaxis(np.diff(span, axis=1), 2, 0)).sum(1)
-    frame[:, 16] = np.hypot(*chord.T) / (path + EPSILON)
-    frame[:, 17:26] = picture(points, spots, step)
+    frame[up, 0] = 1
+    frame[place[keep == lower], 1] = 1
+    frame[place[keep == upper], 2] = 1
+    frame[up, 3:5] = np.arcsinh(jump)[which]
+    reach = np.array([-2 * FINE, -FINE, -FINE // 2, 0, FINE // 2, FINE, 2 * FINE])
+    near = fine[np.clip(keep[:, None] + reach, lower[:, None], upper[:, None])]
+    way = near[:, 1:] - near[:, :-1]
+    back, ahead = near[:, 3] - near[:, 1], near[:, 5] - near[:, 3]
+    frame[place, 5:7] = back / step
+    frame[place, 7:9] = unit(near[:, 4] - near[:, 2])
+    frame[up, 7:9] = unit(jump)[which]
+    frame[place, 9:11] = turn(way[:, 2], way[:, 3])
+    frame[place, 11:13] = turn(back, ahead)
+    frame[:, 13] = track[:, 1] - np.interp(clock, place, floor) - 0.5
+    sums = np.cumsum(np.pad(track, ((13, 12), (0, 0)), mode="edge"), axis=0)
+    frame[:, 14:16] = np.tanh(0.5 * (track - (sums[25:] - sums[:-25]) / 25))
+    furthest = np.maximum.accumulate(np.where(up, -np.inf, track[:, 0]))
+    frame[1:, 16] = np.tanh(0.5 * (track[1:, 0] - furthest[:-1]))
+    box = near.max(1) - near.min(1)
+    frame[place, 17] = (box[:, 1] - box[:, 0]) / (box.sum(1) + EPSILON)
+    chord, path = near[:, -1] - near[:, 0], np.hypot(way[:, :, 0], way[:, :, 1]).sum(1)
+    frame[place, 18] = np.hypot(chord[:, 0], chord[:, 1]) / (path + EPSILON)
+    frame[:, 19:28] = picture(spots, track, step)
     return frame
 
 
-def around(values: np.ndarray, reach: int) -> np.ndarray:
-    """[T, 2 reach + 1, 2]: each point with its neighbours in time; the ends repeat."""
-    wide = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
-    return np.moveaxis(sliding_window_view(wide, 2 * reach + 1, axis=0), 2, 1)
-
-
 def unit(way: np.ndarray) -> np.ndarray:
-    """Vectors [T, 2] brought to length 1, those of no length to 0."""
-    return way / (np.hypot(*way.T) + EPSILON)[:, None]
+    """Vectors [n, 2] brought to length 1, those of no length to 0."""
+    return way / (np.hypot(way[:, 0], way[:, 1]) + EPSILON)[:, None]
+
+
+def turn(back: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """Cosine and sine [n, 2] of the angle between vectors [n, 2]; 0, 0 where one has no length."""
+    back, ahead = unit(back), unit(ahead)
+    return np.stack([(back * ahead).sum(1), back[:, 0] * ahead[:, 1] - back[:, 1] * ahead[:, 0]], 1)
 
 
 def picture(points: np.ndarray, spots: np.ndarray, step: float) -> np.ndarray:
-    """[T, 9] how much ink lies in the 3 x 3 cells around each spot, whenever it was written."""
-    cell = 0.5
-    low = points.min(0) - 2.5 * cell
-    size = np.ceil((points.max(0) - low) / cell).astype(int) + 4
-    ink = splat((points - low) / cell, size) * (step / cell)
-    grid = (np.clip(spots, points.min(0), points.max(0)) - low) / cell
-    corner = np.floor(grid).astype(int)
-    share = grid - corner
-    ink = ink.reshape(size)
-    out = []
-    for right in (-1, 0, 1):
-        for up in (-1, 0, 1):
-            x, y = corner[:, 0] + right, corner[:, 1] + up
-            lower = ink[x, y] * (1 - share[:, 0]) + ink[x + 1, y] * share[:, 0]
-            upper = ink[x, y + 1] * (1 - share[:, 0]) + ink[x + 1, y + 1] * share[:, 0]
-            out.append(lower * (1 - share[:, 1]) + upper * share[:, 1])
-    return np.tanh(np.stack(out, 1))
+    """[T, 9] the ink of all `points` in 3 x 3 cells around each spot, from -1 (none) to 1.
 
-
-def splat(grid: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Points [N, 2] in cells -> how much of them each of size[0] x size[1] cells holds, shared bilinearly."""
-    corner = np.floor(grid).astype(int)
-    share = grid - corner
-    index, weight = [], []
-    for right in (0, 1):
-        for up in (0, 1):
-            index.append((corner[:, 0] + right) * size[1] + corner[:, 1] + up)
-            weight.append(np.abs(1 - right - share[:, 0]) * np.abs(1 - up - share[:, 1]))
-    return np.bincount(np.concatenate(index), np.concatenate(weight), minlength=int(size.prod()))
+    Points are shared among cells, and cells among spots, bilinearly: nothing jumps when the ink moves a little.
+    """
+    low = points.min(0) - 2 * CELL
+    wide, high = (np.ceil((points.max(0) - low) / CELL).astype(int) + 4).tolist()
+    grid = (points - low) / CELL
+    cell = grid.astype(int)
+    share = grid - cell
+    index = cell[:, 0] * high + cell[:, 1]
+    right, above = share[:, 0], share[:, 1]
+    weights = ((1 - right) * (1 - above), (1 - right) * above, right * (1 - above), right * above)
+    corners = (0, 1, high, high + 1)
+    ink = np.bincount(
+        np.concatenate([index + corner for corner in corners]), np.concatenate(weights), minlength=wide * high
+    )
+    grid = (spots - low) / CELL
+    cell = grid.astype(int)
+    share = grid - cell
+    around = (np.arange(-1, 3)[:, None] * high + np.arange(-1, 3)).ravel()
+    patch = ink[(cell[:, 0] * high + cell[:, 1])[:, None] + around].reshape(-1, 4, 4)
+    patch = patch[:, :-1] + (patch[:, 1:] - patch[:, :-1]) * share[:, :1, None]
+    patch = patch[:, :, :-1] + (patch[:, :, 1:] - patch[:, :, :-1]) * share[:, 1:, None]
+    return 2 * np.tanh(patch.reshape(-1, 9) * (step / CELL)) - 1
