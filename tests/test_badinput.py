@@ -23,6 +23,7 @@ from recognizer.transcribe import main
 
 Make = Callable[[Path], Any]
 
+INK = '{"strokes": [[[10, 0], [9, 14], [8, 28], [7, 42], [6, 56], [6, 70]]]}'
 INKML = """<ink xmlns="http://www.w3.org/2003/InkML"><trace>10 0, 9 14, 8 28, 7 42, 6 56, 6 70</trace></ink>"""
 
 
@@ -103,8 +104,8 @@ def test_a_broken_file_is_one_line(
     monkeypatch.chdir(tmp_path)
     model, name, make, found = BROKEN[case]
     make(Path(name))
-    good = {"speech": "good.wav", "line": "good.png", "pen": "good.inkml"}[model]
-    {"speech": tiny.sound, "line": image, "pen": lambda path: path.write_text(INKML)}[model](Path(good))
+    good = {"speech": "good.wav", "line": "good.png", "pen": "good.json"}[model]
+    {"speech": tiny.sound, "line": image, "pen": lambda path: path.write_text(INK)}[model](Path(good))
     assert main([name, good, "--model", str(models[model])]) == 1
     captured = capsys.readouterr()
     assert captured.out == f"{good}\ta\n"
