@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from recognizer.transcript import Transcript
 
 RUNS = Path("runs")
+ENOUGH = 10  # speakers: drawing from fewer says little about how others would fare
 
 
 def parser() -> argparse.ArgumentParser:
@@ -225,7 +226,7 @@ class _Scores:
             _say(alignment(reference, text))
 
     def total(self) -> None:
-        """All files together. The interval draws speakers where all are known: files of one go together."""
+        """All files together. The interval draws speakers, where many are known: files of one go together."""
         from recognizer.metrics import Counts, bootstrap
 
         if self.missing:
@@ -235,7 +236,7 @@ class _Scores:
             return
         people = set(self.people)
         parts, drawn = self.counts, "files"
-        if None not in people and len(people) > 1:
+        if None not in people and len(people) >= ENOUGH:
             spoken = zip(self.people, self.counts, strict=True)
             sums: dict[str | None, Counts] = {}
             for person, counts in spoken:

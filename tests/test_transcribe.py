@@ -183,7 +183,10 @@ def test_a_manifest(capsys: pytest.CaptureFixture[str], a: str) -> None:
     assert status == 0
     assert out.splitlines()[1:] == [f"{path}\ta\t0.5\t1\t0.5", f"{path}\ta\t\t\t2"]
     assert [re.findall(r"WER [\d.]+%", line) for line in errors[:3]] == [["WER 0.0%"], ["WER 100.0%"], ["WER 50.0%"]]
-    assert "2 speakers" in errors[3]
+    assert "2 files" in errors[3]
+    rows = "".join(f"one.wav\t{'ab'[speaker % 2]}\t{speaker}\n" * 2 for speaker in range(10))
+    Path("set/many.tsv").write_text("path\ttext\tspeaker\n" + rows)
+    assert "10 speakers" in run(capsys, "set/many.tsv", "--model", a)[2][-1]
 
 
 def test_a_model_of_another_kind(capsys: pytest.CaptureFixture[str], a: str) -> None:
