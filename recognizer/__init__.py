@@ -1,1 +1,34 @@
 """Speech and handwriting -> text, with deep bidirectional LSTMs and CTC."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recognizer.alphabet import Alphabet
+    from recognizer.corpus import Corpus
+    from recognizer.errors import RecognizerError
+    from recognizer.manifest import Utterance
+    from recognizer.model import Recognizer
+    from recognizer.transcript import Transcript, Word
+
+__all__ = ["Alphabet", "Corpus", "Recognizer", "RecognizerError", "Transcript", "Utterance", "Word"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Alphabet": "alphabet",
+    "Corpus": "corpus",
+    "Recognizer": "model",
+    "RecognizerError": "errors",
+    "Transcript": "transcript",
+    "Utterance": "manifest",
+    "Word": "transcript",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when they are first asked for: torch takes seconds, and `--help` does not need it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -80,6 +80,6 @@ def needed(labels: Tensor, label_lengths: Tensor) -> Tensor:
 
     Graves et al. 2006, section 3.1: the map B removes repeats first, so a repeated label needs a blank between.
     """
-    places = torch.arange(1, labels.shape[1], device=labels.device)
+    places = torch.arange(labels.shape[1], device=labels.device)[1:]
     repeats = (labels[:, 1:] == labels[:, :-1]) & (places[None] < label_lengths[:, None])
     return label_lengths + repeats.sum(1)

@@ -103,8 +103,9 @@ class Corpus(lightning.LightningDataModule):
     def _letters(self) -> Alphabet:
         if self._alphabet is None:
             self.prepare_data()
-            texts = self.hparams["alphabet"] or [utterance.text or "" for utterance in self._training()[0]]
-            self._alphabet = Alphabet.of(texts, self.hparams["form"], self.hparams["split"])
+            texts = self.hparams["alphabet"] or "\n".join(utterance.text or "" for utterance in self._training()[0])
+            texts = texts.lower() if self.hparams["lower"] else texts
+            self._alphabet = Alphabet.of(texts.split("\n"), self.hparams["form"], self.hparams["split"])
         return self._alphabet
 
     def setup(self, stage: str) -> None:

@@ -95,9 +95,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train as the command line says; 0 when it ended well, 2 for a mistake in the settings or the data."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    # Advice of the trainer on matters that are settled here.
-    for told in (r".*does not have many workers.*", r".*log_every_n_steps.*", r".*`isinstance\(treespec.*"):
-        warnings.filterwarnings("ignore", told)
+    # Advice of the trainer on matters that are settled here, and its advertisements.
+    for told in ("does not have many workers", "log_every_n_steps", r"`isinstance\(treespec", "args parameter is intended"):
+        warnings.filterwarnings("ignore", f".*{told}")
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda said: "Tip:" not in said.getMessage())
     try:
         train(arguments)
     except RecognizerError as error:
@@ -115,6 +116,8 @@ def train(arguments: Sequence[str]) -> lightning.Trainer:
         RecognizerError: a mistake in the settings or the data.
     """
     arguments, resumed = _resume(list(arguments))
+    if not any(re.match(r"--(config|data\.train|data\.sample|data)(=|$)", argument) for argument in arguments):
+        arguments = ["--config", "digits", *arguments]
     arguments = _named(arguments)
     try:
         cli = _CLI(

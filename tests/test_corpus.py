@@ -1,0 +1,137 @@
+"""Manifests become batches; what cannot be used is named; training sees variants, validation never."""
+
+import logging
+
+import pytest
+import tiny
+import torch
+
+from recognizer import manifest
+from recognizer.corpus import Corpus
+from recognizer.errors import AlphabetError, ConfigError, ManifestError
+from recognizer.manifest import Utterance
+
+TEXTS = ["ab", "b a", "", "abba", "a", "b"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    rows = [
+        Utterance(str(tiny.sound(tmp_path / f"{number}.wav", 0.2 + 0.1 * number, seed=number)), text, speaker=f"s{number}")
+        for number, text in enumerate(TEXTS)
+    ]
+    manifest.write(tmp_path / "train.tsv", rows)
+    return tmp_path / "train.tsv"
+
+
+def corpus(table, **given):
+    made = Corpus(**{"train": str(table), "val": str(table), "frontend": {"name": "speech", "bands": 16}} | given)
+    made.setup("fit")
+    return made
+
+
+def rows(loader):
+    return {
+        batch.utterances[row].path: (batch.frames[row, : batch.lengths[row]], batch.labels[row], batch.utterances[row])
+        for batch in loader
+        for row in range(len(batch))
+    }
+
+
+def test_every_utterance_comes_once_with_its_own_frames_and_labels(table):
+    made = corpus(table, vary=False)
+    letters = made.alphabet["characters"]
+    for loader in (made.train_dataloader(), made.val_dataloader()):
+        found = rows(loader)
+        assert len(found) == len(TEXTS)
+        for path, (frames, labels, utterance) in found.items():
+            expected = made.frames.frames(made.frames.read(path))
+            torch.testing.assert_close(frames, expected)
+            assert "".join(letters[label - 1] for label in labels.tolist() if label) == utterance.text
+
+
+def test_only_training_is_varied_and_each_epoch_anew(table):
+    made = corpus(table, augment={"time_masks": 3})
+    plain = {path: made.frames.frames(made.frames.read(path)) for path in rows(made.val_dataloader())}
+    assert all(torch.equal(frames, plain[path]) for path, (frames, *_) in rows(made.val_dataloader()).items())
+    loader = made.train_dataloader()
+    first, again = rows(loader), rows(loader)
+    loader.sampler.set_epoch(1)
+    other = rows(loader)
+    for path, (frames, *_) in first.items():
+        assert torch.equal(frames, again[path][0])
+        assert frames.shape != plain[path].shape or not torch.equal(frames, plain[path])
+        assert frames.shape != other[path][0].shape or not torch.equal(frames, other[path][0])
+
+
+def test_worker_processes_change_nothing(table):
+    alone, helped = corpus(table), corpus(table, workers=1)
+    expected = rows(alone.train_dataloader())
+    for path, (frames, labels, _) in rows(helped.train_dataloader()).items():
+        assert torch.equal(frames, expected[path][0]) and torch.equal(labels, expected[path][1])
+
+
+def test_without_a_validation_set_some_speakers_are_held_out(table):
+    made = corpus(table, val="", val_fraction=0.3, drop_unknown=True)
+    people = [{row[2].speaker for row in rows(loader).values()} for loader in (made.train_dataloader(), made.val_dataloader())]
+    assert len(people[1]) == 2 and not people[0] & people[1]
+
+
+def test_broken_files_are_named_and_left_out(table, caplog):
+    (table.parent / "1.wav").write_text("no sound")
+    with caplog.at_level(logging.WARNING):
+        made = corpus(table)
+    assert len(rows(made.train_dataloader())) == len(TEXTS) - 1
+    assert "1.wav: is not a sound file" in caplog.text and "1 of 6 files left out of train" in caplog.text
+
+
+def test_files_that_break_later_leave_the_others_alone(table, caplog):
+    made = corpus(table, batch_most=1, val=str(table))
+    for number in range(len(TEXTS)):
+        (table.parent / f"{number}.wav").unlink()
+    with caplog.at_level(logging.WARNING):
+        batches = list(made.train_dataloader())
+    assert len(batches) == len(TEXTS) and all(not batch.label_lengths.any() for batch in batches)
+    assert caplog.text.count("left out of a batch of train") == len(TEXTS)
+
+
+def test_unknown_characters_are_listed_with_the_file_and_refused(table):
+    with pytest.raises(AlphabetError, match=r"wav: 5 characters in 4 texts are not in the alphabet \('a' x 5") as caught:
+        corpus(table, alphabet="b ")
+    assert "drop_unknown" in str(caught.value)
+
+
+def test_unknown_characters_are_dropped_on_demand_but_still_scored(table):
+    made = corpus(table, alphabet="b ", drop_unknown=True)
+    found = {utterance.text: int((labels > 0).sum()) for _, labels, utterance in rows(made.val_dataloader()).values()}
+    assert found["abba"] == 2 and found["a"] == 0
+
+
+def test_lower_case_on_demand(tmp_path, table):
+    manifest.write(tmp_path / "loud.tsv", [Utterance(row.path, (row.text or "").upper()) for row in manifest.read(table)])
+    made = corpus(tmp_path / "loud.tsv", val=str(tmp_path / "loud.tsv"), lower=True)
+    assert made.alphabet["characters"] == [" ", "a", "b"]
+    assert {row[2].text for row in rows(made.val_dataloader()).values()} == set(TEXTS)
+
+
+@pytest.mark.parametrize(
+    "given, error, message",
+    [
+        ({"train": ""}, ConfigError, "data.train"),
+        ({"sample": "digits"}, ConfigError, "one of the two"),
+        ({"train": "", "sample": "digit"}, ConfigError, "did you mean 'digits'"),
+        ({"batch_frames": 0}, ConfigError, "batch_frames 0"),
+        ({"frontend": {"name": "speach"}}, ConfigError, "did you mean 'speech'"),
+        ({"augment": {"masks": 3}}, ConfigError, "time_masks"),
+        ({"train": "none.tsv"}, ManifestError, "none.tsv"),
+    ],
+)
+def test_wrong_settings_are_named(table, given, error, message):
+    with pytest.raises(error, match=message):
+        corpus(table, **given)
+
+
+def test_a_corpus_of_nothing_readable_is_refused(tmp_path):
+    manifest.write(tmp_path / "train.tsv", [Utterance(str(tmp_path / f"{name}.wav"), "a") for name in "xyz"])
+    with pytest.raises(ManifestError, match="none of its 3 files can be read"):
+        corpus(tmp_path / "train.tsv", val=str(tmp_path / "train.tsv"))

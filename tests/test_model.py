@@ -1,0 +1,188 @@
+"""The network's laws: padding, CTC at its edges, saving and reloading."""
+
+import itertools
+import logging
+import math
+
+import pytest
+import torch
+from pytorch_lightning import Trainer
+from torch.utils.data import DataLoader
+
+from recognizer import frontends
+from recognizer.alphabet import Alphabet
+from recognizer.batch import Sample, collate
+from recognizer.errors import AlphabetError, CheckpointError, ConfigError
+from recognizer.manifest import Utterance
+from recognizer.model import VERSION, Recognizer
+
+FRONTENDS = {"speech": {"name": "speech", "bands": 16}, "pen": {"name": "pen"}, "line": {"name": "line", "height": 16}}
+STEMS = {
+    "conv2d": {"name": "conv2d", "channels": [2, 3], "strides": [[2, 2], [2, 2]], "width": 6},
+    "conv1d": {"name": "conv1d", "channels": [4, 6], "strides": [1, 2]},
+    "stack": {"name": "stack", "reduction": 3},
+}
+
+
+def model(frontend="speech", stem="stack", **given):
+    settings = {"depth": 2, "width": 5, "dropout": 0.1, **given}
+    return Recognizer(Alphabet.of(["ab c"]).config(), FRONTENDS[frontend], STEMS[stem], **settings)
+
+
+def batch(network, sizes=(30, 12, 21), texts=("ab", "a b", "cc")):
+    labels = [torch.tensor(network.alphabet.encode(text), dtype=torch.long) for text in texts]
+    rows = [torch.randn(size, network.frontend.size) for size in sizes]
+    kept = [Utterance(f"{text}.wav", text) for text in texts]
+    return collate([Sample(*sample) for sample in zip(rows, labels, kept, strict=True)])
+
+
+@pytest.fixture(params=itertools.product(FRONTENDS, STEMS), ids="-".join)
+def network(request):
+    return model(*request.param).eval()
+
+
+def test_a_batch_of_one_equals_a_batch_of_many(network):
+    rows = batch(network)
+    together, lengths = network(rows.frames, rows.lengths)
+    for row, size in enumerate(rows.lengths.tolist()):
+        alone, told = network(rows.frames[row : row + 1, :size], rows.lengths[row : row + 1])
+        torch.testing.assert_close(together[row : row + 1, : lengths[row]], alone, atol=1e-5, rtol=0)
+        assert told[0] == lengths[row] == -(-size // network.reduction)
+
+
+def test_it_speaks_probabilities_and_learns_with_every_weight(network):
+    network.train()
+    rows = batch(network)
+    log_probs, lengths = network(rows.frames, rows.lengths)
+    torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(log_probs.shape[:2]))
+    network.loss(log_probs, lengths, rows).backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in network.parameters())
+
+
+def test_loss_equals_the_sum_over_all_paths():
+    network = model()
+    rows = batch(network, (12, 9), ("ab", "cc"))
+    log_probs = torch.randn(2, 4, len(network.alphabet)).log_softmax(-1)
+    lengths = torch.tensor([4, 3])
+    total = 0.0
+    for row in range(2):
+        wanted = rows.labels[row, : rows.label_lengths[row]].tolist()
+        paths = itertools.product(range(len(network.alphabet)), repeat=int(lengths[row]))
+        mass = sum(
+            math.exp(sum(float(log_probs[row, time, label]) for time, label in enumerate(path)))
+            for path in paths
+            if [label for label, _ in itertools.groupby(path) if label] == wanted
+        )
+        total -= math.log(mass)
+    assert float(network.loss(log_probs, lengths, rows)) == pytest.approx(total / 4, rel=1e-5)
+
+
+def test_a_text_too_long_for_its_frames_is_named_and_left_out(caplog):
+    network = model()
+    rows = batch(network, (30, 8), ("ab", "ccc"))  # "ccc" needs 3 + 2 steps, 8 frames / 3 give 3
+    with caplog.at_level(logging.WARNING):
+        loss = network.loss(*network(rows.frames, rows.lengths), rows)
+        network.loss(*network(rows.frames, rows.lengths), rows)
+    assert [record.message for record in caplog.records] == [
+        "ccc.wav: left out: its text needs 5 steps of the network and it has 3 (8 frames / 3);"
+        " check the text, or shorten time less in the stem"
+    ]
+    alone = batch(network, (30,), ("ab",))
+    alone.frames = rows.frames[:1, :30]
+    network.eval()
+    torch.testing.assert_close(
+        network.loss(*network(rows.frames, rows.lengths), rows), network.loss(*network(alone.frames, alone.lengths), alone)
+    )
+    assert loss.isfinite()
+
+
+@pytest.mark.parametrize("texts, sizes", [(("",), (9,)), (("ccc",), (3,)), (("", "ab"), (3, 40))])
+def test_edges_give_finite_gradients(texts, sizes):
+    network = model()
+    rows = batch(network, sizes, texts)
+    network.loss(*network(rows.frames, rows.lengths), rows).backward()
+    assert all(weight.grad.isfinite().all() for weight in network.parameters() if weight.grad is not None)
+
+
+def trainer(folder, **given):
+    settings = {"accelerator": "cpu", "max_epochs": 2, "logger": False, "enable_progress_bar": False}
+    settings |= {"enable_model_summary": False, "default_root_dir": folder, "num_sanity_val_steps": 0}
+    return Trainer(**settings | given)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*isinstance.treespec", "ignore:.*val_dataloader")
+def test_a_checkpoint_reloads_bit_for_bit(tmp_path, network):
+    network.train()
+    rows = batch(network)
+    fitted = trainer(tmp_path, enable_checkpointing=False)
+    fitted.fit(network, DataLoader([rows] * 3, batch_size=None))
+    fitted.save_checkpoint(tmp_path / "model.ckpt")
+    for loaded in (
+        Recognizer.load(tmp_path / "model.ckpt"),
+        Recognizer.load_from_checkpoint(tmp_path / "model.ckpt", weights_only=True),
+    ):
+        assert {name: value for name, value in loaded.hparams.items()} == dict(network.hparams)
+        for name, weight in network.state_dict().items():
+            assert torch.equal(weight, loaded.state_dict()[name]), name
+        expected = network.eval()(rows.frames, rows.lengths)[0]
+        assert torch.equal(loaded.eval()(rows.frames, rows.lengths)[0], expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*isinstance.treespec", "ignore:.*val_dataloader")
+def test_gradients_that_are_not_finite_never_reach_the_weights(tmp_path, caplog):
+    network = model()
+    good, bad = batch(network), batch(network)
+    bad.frames[0, 3] = float("inf")
+    fitted = trainer(tmp_path, enable_checkpointing=False, max_epochs=1)
+    with caplog.at_level(logging.WARNING):
+        fitted.fit(network, DataLoader([good, bad, good], batch_size=None))
+    assert all(weight.isfinite().all() for weight in network.parameters())
+    assert "step 1 left out: its gradients are not finite" in caplog.text
+
+
+def save(path, network, **other):
+    torch.save({"hyper_parameters": dict(network.hparams), "state_dict": network.state_dict()} | other, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda path: None, "cannot be opened"),
+        (lambda path: path.write_text("no model"), "no checkpoint that can be opened safely"),
+        (lambda path: torch.save({"state_dict": {}}, path), "no checkpoint of recognizer"),
+        (lambda path: save(path, model(), recognizer_version=VERSION + 1), f"has version {VERSION + 1}"),
+        (
+            lambda path: save(path, model(), recognizer_version=VERSION, state_dict=model(width=7).state_dict()),
+            "does not fit",
+        ),
+    ],
+)
+def test_other_files_are_refused_by_name(tmp_path, make, message):
+    make(tmp_path / "model.ckpt")
+    with pytest.raises(CheckpointError, match=rf"model\.ckpt.*{message}"):
+        Recognizer.load(tmp_path / "model.ckpt")
+
+
+@pytest.mark.parametrize(
+    "given, error, message",
+    [
+        ({"layer": "blsmt"}, ConfigError, "did you mean 'blstm'"),
+        ({"depth": 0}, ConfigError, "model.depth: is 0"),
+        ({"lr": -1.0}, ConfigError, "model.lr"),
+        ({"stem": {"name": "conv3d"}}, ConfigError, "did you mean 'conv"),
+        ({"stem": {"name": "stack", "reductoin": 3}}, ConfigError, r"model.stem.reductoin.*did you mean 'reduction'"),
+        ({"alphabet": {"characters": [], "form": "NFC", "split": "character"}}, AlphabetError, "no characters"),
+        ({"frontend": {"name": "speech", "band": 3}}, ConfigError, "did you mean 'bands'"),
+    ],
+)
+def test_wrong_settings_are_named(given, error, message):
+    settings = {"alphabet": Alphabet.of(["ab"]).config(), "frontend": {"name": "speech"}}
+    with pytest.raises(error, match=message):
+        Recognizer(**settings | given)
+
+
+def test_suffixes_lead_to_front_ends():
+    for name, kind in frontends.FRONTENDS.items():
+        for suffix in kind.suffixes:
+            assert frontends.of(f"a folder/file{suffix.upper()}#3" if name == "pen" else f"x{suffix}") == name
