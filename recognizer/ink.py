@@ -8,15 +8,18 @@ import gzip
 import json
 import lzma
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from recognizer import inkml, unipen
 from recognizer.errors import InputError
 
-JSON = frozenset({".json", ".json.xz", ".json.gz", ".jsonl", ".jsonl.xz", ".jsonl.gz"})
-SUFFIXES = JSON
+JSON = (".json", ".json.xz", ".json.gz", ".jsonl", ".jsonl.xz", ".jsonl.gz")
+UNIPEN = (".dat", ".unipen", ".unp", ".upn")
+SUFFIXES = frozenset((*JSON, *UNIPEN, ".inkml"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +37,13 @@ class Item:
         path: the file or, where it holds several items, `file#3`: what `read` takes.
         text: what was written; None where the file does not tell.
         writer: who wrote it; None where the file does not tell.
+        level: of a UNIPEN segment, in the file's hierarchy: `TEXT`, `WORD`, ...; otherwise None.
     """
 
     path: str
     text: str | None = None
     writer: str | None = None
+    level: str | None = None
 
 
 def items(path: str | Path) -> list[Item]:
@@ -48,30 +53,31 @@ def items(path: str | Path) -> list[Item]:
         InputError: the file is missing, empty, broken, or of no kind known here; or there is no such item.
     """
     file, wanted = _split(str(path))
-    lines = _lines(*_stamp(file))
-    numbers = range(len(lines)) if wanted is None else [_checked(file, wanted, len(lines))]
-    found = []
-    for number in numbers:
-        name = file if len(lines) == 1 else f"{file}#{number}"
-        entry = _entry(name, lines[number])
-        text, writer = entry.get("text"), entry.get("writer")
-        found.append(Item(name, None if text is None else str(text), None if writer is None else str(writer)))
-    return found
+    source = _source(*_stamp(file))
+    numbers = range(len(source)) if wanted is None else [_checked(file, wanted, len(source))]
+    names = [file if len(source) == 1 else f"{file}#{number}" for number in numbers]
+    told = (source.entry(number, name) for number, name in zip(numbers, names, strict=True))
+    return [
+        Item(name, *(None if entry.get(key) is None else str(entry[key]) for key in ("text", "writer", "level")))
+        for name, entry in zip(names, told, strict=True)
+    ]
 
 
 def read(path: str | Path) -> Ink:
     """The ink of a file, or of its item `file#3`, counted from 0.
+
+    JSON ink is an object with `strokes`, a list of lists of [x, y, ...] in the order of writing; `xppi` and `yppi`,
+    points per inch, where they differ; `"y": "down"`, where y does not run upwards. The ink is moved to begin at 0, 0.
 
     Raises:
         InputError: as `items`; or the file holds several items and none is named, or an item has no stroke, no point,
             or a coordinate that is not a finite number.
     """
     file, wanted = _split(str(path))
-    lines = _lines(*_stamp(file))
-    if wanted is None and len(lines) > 1:
-        raise InputError(path, f"holds {len(lines)} items", f"name one of them: {file}#0 to {file}#{len(lines) - 1}")
-    entry = _entry(str(path), lines[_checked(file, wanted or 0, len(lines))])
-    return _ink(str(path), entry)
+    source = _source(*_stamp(file))
+    if wanted is None and len(source) > 1:
+        raise InputError(path, f"holds {len(source)} items", f"name one of them: {file}#0 to {file}#{len(source) - 1}")
+    return _ink(str(path), source.entry(_checked(file, wanted or 0, len(source)), str(path)))
 
 
 def _split(path: str) -> tuple[str, int | None]:
@@ -81,7 +87,8 @@ def _split(path: str) -> tuple[str, int | None]:
 
 def _checked(file: str, wanted: int, count: int) -> int:
     if wanted >= count:
-        raise InputError(f"{file}#{wanted}", f"the file holds {count} item(s)", f"use {file}#0 to {file}#{count - 1}")
+        way = f"use {file}#0 to {file}#{count - 1}" if count > 1 else f"use {file}"
+        raise InputError(f"{file}#{wanted}", f"the file holds {count} item(s), counted from 0", way)
     return wanted
 
 
@@ -93,32 +100,85 @@ def _stamp(file: str) -> tuple[str, int, int]:
     return file, status.st_mtime_ns, status.st_size
 
 
+class _Source:
+    """The items of a file, of which JSON ones are parsed only when they are asked for.
+
+    Args:
+        pieces: an entry each; or as bytes of JSON; or as a place (first byte, bytes) in the file.
+    """
+
+    def __init__(self, file: str, pieces: Sequence[Any]) -> None:
+        self.file, self.pieces = file, pieces
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def entry(self, number: int, where: str) -> dict[str, Any]:
+        """Item `number`, which errors call `where`, as an object of JSON ink."""
+        piece = self.pieces[number]
+        if isinstance(piece, tuple):
+            with Path(self.file).open("rb") as lines:
+                lines.seek(piece[0])
+                piece = lines.read(piece[1])
+        entry = _parsed(where, piece) if isinstance(piece, bytes) else piece
+        if not isinstance(entry, dict) or not isinstance(entry.get("strokes"), list):
+            raise InputError(where, 'has no list "strokes"', 'give {"strokes": [[[x, y], ...], ...]}')
+        return entry
+
+
+@functools.lru_cache(maxsize=64)
+def _source(file: str, _time: int, _size: int) -> _Source:
+    """The items of a file as it is now; kept, because a manifest asks for them one by one, again and again."""
+    name = Path(file).name.lower()
+    if not name.endswith(tuple(SUFFIXES)):
+        raise InputError(file, "is of no kind of ink known here", f"use one of: {' '.join(sorted(SUFFIXES))}")
+    if name.endswith(".jsonl"):
+        pieces: Sequence[Any] = _places(file)
+    else:
+        data = _bytes(file)
+        if name.endswith((".jsonl.xz", ".jsonl.gz")):
+            pieces = [line for line in data.splitlines() if line.strip()]
+        elif name.endswith(JSON):
+            whole = _parsed(file, data) if data.strip() else []
+            pieces = whole if isinstance(whole, list) else [whole]
+        elif data.strip():
+            pieces = _foreign(file, (lambda: inkml.entries(data)) if name.endswith(".inkml") else None, data)
+        else:
+            pieces = []
+    if not pieces:
+        raise InputError(file, "is empty", "give a file with ink in it")
+    return _Source(file, pieces)
+
+
+def _foreign(file: str, reader: Callable[[], list[dict[str, Any]]] | None, data: bytes) -> list[dict[str, Any]]:
+    try:
+        return reader() if reader else unipen.entries(data, Path(file))
+    except ValueError as error:
+        what, remedy = error.args if len(error.args) == 2 else (str(error), "correct it")
+        raise InputError(file, what, remedy) from error
+
+
+def _places(file: str) -> list[tuple[int, int]]:
+    """Where the lines of a file lie that are not empty: little to keep of a large file."""
+    found, place = [], 0
+    with Path(file).open("rb") as lines:
+        for line in lines:
+            if line.strip():
+                found.append((place, len(line)))
+            place += len(line)
+    return found
+
+
 def _bytes(file: str) -> bytes:
     try:
         data = Path(file).read_bytes()
         if file.lower().endswith(".xz"):
             return lzma.decompress(data)
         return gzip.decompress(data) if file.lower().endswith(".gz") else data
+    except (lzma.LZMAError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(file, f"cannot be unpacked ({error})", "fetch it again, or correct its suffix") from error
     except OSError as error:
         raise InputError(file, f"cannot be read ({error.strerror or error})", "check the file") from error
-    except (lzma.LZMAError, EOFError, zlib.error) as error:
-        raise InputError(file, f"cannot be unpacked ({error})", "fetch it again, or correct its suffix") from error
-
-
-@functools.lru_cache(maxsize=4)
-def _lines(file: str, _time: int, _size: int) -> tuple[bytes, ...]:
-    """The items of a JSON or JSONL file as unparsed bytes; small beside parsed ones, and quick to come back to."""
-    data = _bytes(file)
-    if not data.strip():
-        raise InputError(file, "is empty", "give a file with ink in it")
-    if ".jsonl" in Path(file).name.lower():
-        return tuple(line for line in data.splitlines() if line.strip())
-    whole = _parsed(file, data)
-    if isinstance(whole, dict):
-        return (data,)
-    if not isinstance(whole, list) or not whole:
-        raise InputError(file, f"holds {str(whole)[:20]}", 'give an object with "strokes", or a list of such objects')
-    return tuple(json.dumps(entry).encode() for entry in whole)
 
 
 def _parsed(where: str, data: bytes) -> Any:
@@ -126,50 +186,39 @@ def _parsed(where: str, data: bytes) -> Any:
         return json.loads(data)
     except UnicodeDecodeError as error:
         raise InputError(where, f"is not UTF-8 text (byte {error.start})", "give JSON in UTF-8") from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(where, f"broken JSON: {error}", "correct it, or correct the file's suffix") from error
-
-
-def _entry(where: str, line: bytes) -> dict[str, Any]:
-    entry = _parsed(where, line)
-    if not isinstance(entry, dict) or not isinstance(entry.get("strokes"), list):
-        raise InputError(where, 'has no list "strokes"', 'give {"strokes": [[[x, y], ...], ...]}')
-    return entry
 
 
 def _ink(where: str, entry: dict[str, Any]) -> Ink:
     scale = np.ones(2)
     if entry.get("xppi") is not None and entry.get("yppi") is not None:
-        scale = np.array([_density(where, entry, "xppi"), _density(where, entry, "yppi")])
-        scale = scale[0] / scale
+        scale[1] = _density(where, entry, "xppi") / _density(where, entry, "yppi")
     if entry.get("y", "up") not in ("up", "down"):
         raise InputError(where, f'"y" is {entry["y"]!r}', "say up or down")
     if entry.get("y") == "down":
-        scale = scale * [1, -1]
-    strokes = []
-    for number, stroke in enumerate(entry["strokes"]):
-        if not stroke:
-            continue
-        try:
-            points = np.array([point[:2] for point in stroke], dtype=np.float64)
-        except (TypeError, ValueError, KeyError, IndexError) as error:
-            raise InputError(where, f"stroke {number} is not a list of [x, y]", "correct it") from error
-        if points.ndim != 2 or points.shape[1] != 2:
-            raise InputError(where, f"stroke {number} is not a list of [x, y]", "correct it")
-        strokes.append(points)
-    return whole(where, strokes, scale)
-
-
-def whole(where: str, strokes: list[np.ndarray], scale: np.ndarray) -> Ink:
-    """Strokes [n, 2], times `scale`, moved to begin at the origin, so that float32 keeps every digit of large ones."""
-    if not any(len(points) for points in strokes):
+        scale[1] = -scale[1]
+    strokes = [_points(where, number, stroke) for number, stroke in enumerate(entry["strokes"])]
+    strokes = [points * scale for points in strokes if len(points)]
+    if not strokes:
         raise InputError(where, "has no points", "give ink with at least one point")
-    for number, points in enumerate(strokes):
-        if not np.isfinite(points).all():
-            bad = points[~np.isfinite(points).all(1)][0].tolist()
-            raise InputError(where, f"stroke {number} has the point {bad}", "give finite numbers")
-    scaled = [points * scale for points in strokes if len(points)]
-    return Ink(tuple((points - scaled[0][0]).astype(np.float32) for points in scaled))
+    # Moved to the origin first, so that single precision keeps every digit of large coordinates.
+    return Ink(tuple((points - strokes[0][0]).astype(np.float32) for points in strokes))
+
+
+def _points(where: str, number: int, stroke: Any) -> np.ndarray:
+    if isinstance(stroke, np.ndarray):
+        points = stroke
+    else:
+        try:
+            points = np.array([point[:2] for point in stroke], dtype=np.float64).reshape(len(stroke), 2)
+        except (TypeError, ValueError, KeyError) as error:
+            raise InputError(where, f"stroke {number} is not a list of [x, y]", "correct it") from error
+    # Beyond this, single precision overflows once ink is scaled.
+    if not (np.abs(points) < 1e30).all():
+        bad = points[~(np.abs(points) < 1e30).all(1)][0].tolist()
+        raise InputError(where, f"stroke {number} has the point {bad}", "give finite numbers")
+    return points
 
 
 def _density(where: str, entry: dict[str, Any], key: str) -> float:

@@ -17,7 +17,10 @@ MEMBERS = 2
 """The level of the members of a room; its base file stands below them, its dict (`__init__`) above."""
 LADDER: dict[str, int] = {
     "errors": 0,
+    "inkml": 0,
+    "trace": 0,
     "transcript": 0,
+    "unipen": 0,
     "alphabet": 1,
     "augment": 1,
     "build": 1,
