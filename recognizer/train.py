@@ -57,6 +57,8 @@ class _CLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         lightning.seed_everything(self.config.seed, workers=True, verbose=False)
+        # Kept before the run folder is written into it: a run that goes on gets a folder of its own.
+        self.settings = self.parser.dump(self.config, skip_link_targets=True, skip_none=False)
         trainer = self.config.trainer
         _check_precision(trainer)
         if trainer.logger is None or trainer.logger is True:
@@ -95,9 +97,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train as the command line says; 0 when it ended well, 2 for a mistake in the settings or the data."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    # Advice of the trainer on matters that are settled here, and its advertisements.
-    for told in ("does not have many workers", "log_every_n_steps", r"`isinstance\(treespec", "args parameter is intended"):
-        warnings.filterwarnings("ignore", f".*{told}")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda said: "Tip:" not in said.getMessage())
     try:
         train(arguments)
@@ -115,7 +114,15 @@ def train(arguments: Sequence[str]) -> lightning.Trainer:
     Raises:
         RecognizerError: a mistake in the settings or the data.
     """
-    arguments, resumed = _resume(list(arguments))
+    with warnings.catch_warnings():
+        # Advice on matters that are settled here.
+        for told in ("does not have many workers", "log_every_n_steps", r"`isinstance\(treespec", "args parameter is"):
+            warnings.filterwarnings("ignore", f".*{told}")
+        return _train(list(arguments))
+
+
+def _train(arguments: list[str]) -> lightning.Trainer:
+    arguments, resumed = _resume(arguments)
     if not any(re.match(r"--(config|data\.train|data\.sample|data)(=|$)", argument) for argument in arguments):
         arguments = ["--config", "digits", *arguments]
     arguments = _named(arguments)
@@ -139,7 +146,7 @@ def train(arguments: Sequence[str]) -> lightning.Trainer:
         if cause is not None:
             raise cause from error
         raise
-    cli.trainer.callbacks.append(_Settings(cli.parser.dump(cli.config, skip_link_targets=True, skip_none=False)))
+    cli.trainer.callbacks.append(_Settings(cli.settings))
     log.info("run %s", cli.trainer.log_dir)
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed, weights_only=True)
     for kind, checkpoint in (("best", cli.config_init.best), ("last", cli.config_init.last)):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy
 import soundfile
 import torch
+from PIL import Image
 
 from recognizer.alphabet import Alphabet
 from recognizer.model import VERSION, Recognizer
@@ -44,4 +46,23 @@ def sound(path: Path, seconds: float = 0.5, rate: int = 16_000, channels: int = 
     noise = numpy.random.default_rng(seed).normal(0, 0.1, (round(seconds * rate), channels))
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, noise, rate, **given)
+    return path
+
+
+def ink(path: Path, seed: int = 0) -> Path:
+    """A file of pen strokes: some loops."""
+    chance, turn = numpy.random.default_rng(seed), numpy.linspace(0, 20, 160)
+    loops = numpy.stack([8 * turn + 9 * numpy.sin(turn), 10 * numpy.cos(turn)], 1) + chance.normal(0, 0.2, (160, 2))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"strokes": [loops[:90].tolist(), loops[90:].tolist()]}))
+    return path
+
+
+def line(path: Path, seed: int = 0) -> Path:
+    """An image of upright bars, dark on light."""
+    grey = numpy.full((40, 160), 240, numpy.uint8)
+    for left in numpy.random.default_rng(seed).integers(5, 150, 12).tolist():
+        grey[10:30, left : left + 3] = 20
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(grey).save(path)
     return path

@@ -1,0 +1,50 @@
+"""Every configuration builds a model that takes a step on data of its kind."""
+
+from pathlib import Path
+
+import pytest
+import tiny
+import yaml
+
+from recognizer import frontends, manifest, train
+from recognizer.manifest import Utterance
+from recognizer.model import Recognizer
+
+FOLDER = Path(__file__).parent.parent / "configs"
+CONFIGS = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != "base")
+
+
+def data(folder: Path, kind: str) -> Path:
+    """Three files of a kind and their manifest."""
+    make, suffix = {"speech": (tiny.sound, "wav"), "pen": (tiny.ink, "json"), "line": (tiny.line, "png")}[kind]
+    rows = [Utterance(str(make(folder / f"{number}.{suffix}", seed=number)), "ab") for number in range(3)]
+    manifest.write(folder / "all.tsv", rows)
+    return folder / "all.tsv"
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_builds_and_takes_a_step(tmp_path, monkeypatch, name):
+    settings = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    table = str(data(tmp_path, settings["data"]["frontend"]["name"]))
+    monkeypatch.chdir(tmp_path)
+    flags = [f"--data.train={table}", f"--data.val={table}", "--data.sample=null", "--trainer.fast_dev_run=true"]
+    flags += ["--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
+    trainer = train.train(["--config", name, *flags])
+    assert trainer.global_step == 1 and isinstance(trainer.lightning_module, Recognizer)
+    assert trainer.callback_metrics["train_loss"].isfinite()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_says_what_it_is_for_and_keeps_runs_apart(name):
+    text = (FOLDER / f"{name}.yaml").read_text()
+    settings = yaml.safe_load(text)
+    assert text.startswith("# ") and settings["name"] == name
+    assert settings["data"]["frontend"]["name"] in frontends.FRONTENDS
+    if "train" in settings["data"]:
+        recipe = text.splitlines()[0].partition("python -m data.")[2].split()[0]
+        assert (FOLDER.parent / "data" / f"{recipe}.py").is_file()
+        assert settings["data"]["train"] == f"corpora/{name}/train.tsv"
+
+
+def test_base_names_no_modality_and_no_corpus():
+    assert "data" not in yaml.safe_load((FOLDER / "base.yaml").read_text())
