@@ -22,6 +22,8 @@ FINE = 4
 """Fine points in one step; directions are taken from these."""
 CELL = 0.5
 """Width of a cell of the little picture around the pen."""
+SHORT = 0.02
+"""Core heights; at cusps the pen turns back upon itself, and what is left of a step points anywhere."""
 EPSILON = 1e-9
 
 
@@ -180,8 +182,8 @@ def features(fine: np.ndarray, owner: np.ndarray, step: float) -> np.ndarray:
 
 
 def unit(way: np.ndarray) -> np.ndarray:
-    """Vectors [n, 2] brought to length 1, those of no length to 0."""
-    return way / (np.hypot(way[:, 0], way[:, 1]) + EPSILON)[:, None]
+    """Vectors [n, 2] brought to length 1; much shorter ones than `SHORT` to 0, since their direction is mere chance."""
+    return way / np.sqrt((way * way).sum(1) + SHORT**2)[:, None]
 
 
 def turn(back: np.ndarray, ahead: np.ndarray) -> np.ndarray:
