@@ -79,6 +79,8 @@ class Recognizer(lightning.LightningModule):
     ) -> None:
         super().__init__()
         stem = dict(stem or {"name": "conv2d"})
+        self.frontend = frontends.build(frontend)
+        frontend = self.frontend.config()  # all settings, so that a later release with other defaults reads the same
         self.save_hyperparameters()
         for name, value in (("depth", depth), ("width", width), ("lr", lr)):
             if value <= 0:
@@ -86,7 +88,6 @@ class Recognizer(lightning.LightningModule):
         if layer not in LAYERS:
             raise ConfigError("model.layer", f"unknown name {layer!r}", nearest(layer, LAYERS))
         self.alphabet = Alphabet.from_config(alphabet)
-        self.frontend = frontends.build(frontend)
         self.stem = build(STEMS, "model.stem", stem, inputs=self.frontend.size)
         settings = {"width": width, "projection": projection, "norm": norm, "dropout": dropout}
         self.layers = nn.ModuleList()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 Draw = tuple[int, list[int]]
@@ -14,8 +16,9 @@ Draw = tuple[int, list[int]]
 class Bins(Sampler[Draw]):
     """Batches in which the longest utterance times their number stays within a budget of frames.
 
-    Every rank makes the same list of batches and takes every world-th one, so all ranks get equally many, and every
-    utterance comes exactly once an epoch: where the number of batches does not divide, the largest are halved.
+    Every rank makes the same list of batches and takes every world-th one. All ranks get equally many, each epoch as
+    many as the one before, and every utterance comes exactly once an epoch: the largest batches are halved until the
+    number is right.
 
     Args:
         lengths: frames of each utterance.
@@ -55,8 +58,21 @@ class Bins(Sampler[Draw]):
 
     def _draw(self, epoch: int) -> list[list[int]]:
         chance = numpy.random.default_rng([self.seed, epoch])
-        # A jitter of the sorting keys, so that an utterance meets other neighbours each epoch.
-        keys = self.lengths * (chance.uniform(0.92, 1.08, len(self.lengths)) if self.shuffle else 1.0)
+        bins = plain = self._filled(self.lengths)
+        # A twentieth more than are needed, so that every epoch can have the same number: the trainer counts them once.
+        wanted = -(-math.ceil(1.05 * len(plain)) // self.world) * self.world
+        if self.shuffle:
+            # A jitter of the sorting keys, so that an utterance meets other neighbours each epoch.
+            bins = self._filled(self.lengths * chance.uniform(0.92, 1.08, len(self.lengths)))
+            bins = bins if len(bins) <= wanted else plain
+        while len(bins) < wanted and max(map(len, bins)) > 1:
+            largest = max(bins, key=len)
+            bins.remove(largest)
+            bins += [largest[::2], largest[1::2]]
+        return [bins[place] for place in chance.permutation(len(bins))] if self.shuffle else bins
+
+    def _filled(self, keys: NDArray[numpy.float64]) -> list[list[int]]:
+        """The utterances in the order of `keys`, cut wherever the budget is full."""
         bins: list[list[int]] = []
         longest = 0.0
         for index in numpy.argsort(keys, kind="stable").tolist():
@@ -66,12 +82,6 @@ class Bins(Sampler[Draw]):
             else:
                 bins.append([index])
                 longest = float(self.lengths[index])
-        while len(bins) % self.world and max(map(len, bins)) > 1:
-            largest = max(bins, key=len)
-            bins.remove(largest)
-            bins += [largest[::2], largest[1::2]]
-        if self.shuffle:
-            bins = [bins[place] for place in chance.permutation(len(bins))]
         return bins
 
     def __iter__(self) -> Iterator[Draw]:

@@ -94,7 +94,7 @@ def _check_precision(trainer: Any) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train as the command line says; 0 when it ended well, 2 for a mistake in the settings or the data."""
+    """Train as the command line says; 0 it ended well, 2 a mistake in settings or data, 130 Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda said: "Tip:" not in said.getMessage())
@@ -103,8 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RecognizerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    finally:
-        os.environ.pop("RECOGNIZER_RUN", None)
+    except KeyboardInterrupt as stop:
+        print(f"stopped; go on with --resume {stop}" if str(stop) else "stopped", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -113,12 +114,16 @@ def train(arguments: Sequence[str]) -> lightning.Trainer:
 
     Raises:
         RecognizerError: a mistake in the settings or the data.
+        KeyboardInterrupt: Ctrl-C, with the path of the checkpoint to go on from.
     """
     with warnings.catch_warnings():
         # Advice on matters that are settled here.
-        for told in ("does not have many workers", "log_every_n_steps", r"`isinstance\(treespec", "args parameter is"):
+        for told in ("does not have many w", "log_every", r"`isinstance\(treespec", "args parameter is", "dirpath has"):
             warnings.filterwarnings("ignore", f".*{told}")
-        return _train(list(arguments))
+        try:
+            return _train(list(arguments))
+        finally:
+            os.environ.pop("RECOGNIZER_RUN", None)  # processes that this one started have read it
 
 
 def _train(arguments: list[str]) -> lightning.Trainer:
@@ -148,12 +153,13 @@ def _train(arguments: list[str]) -> lightning.Trainer:
         raise
     cli.trainer.callbacks.append(_Settings(cli.settings))
     log.info("run %s", cli.trainer.log_dir)
-    cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed, weights_only=True)
-    for kind, checkpoint in (("best", cli.config_init.best), ("last", cli.config_init.last)):
-        path = checkpoint.best_model_path
-        if path:
-            score = f" (val_cer {float(checkpoint.best_model_score):.4f})" if kind == "best" else ""
-            log.info("%s%s: %s", kind, score, path)
+    best, last = cli.config_init.best, cli.config_init.last
+    try:
+        cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed, weights_only=True)
+    except SystemExit:  # what Lightning makes of Ctrl-C, once the checkpoint is saved
+        raise KeyboardInterrupt(last.best_model_path) from None
+    if best.best_model_path:
+        log.info("best (%s %.4f): %s", best.monitor, float(best.best_model_score), best.best_model_path)
     return cli.trainer
 
 

@@ -34,6 +34,16 @@ def test_padding_is_small():
     assert sum(LENGTHS) > 0.9 * padded
 
 
+@pytest.mark.parametrize("world", [1, 3])
+def test_every_epoch_has_as_many_batches(world):
+    bins = Bins(LENGTHS, 4000, world=world)
+    counts = set()
+    for epoch in range(40):
+        bins.set_epoch(epoch)
+        counts.add(len(bins))
+    assert len(counts) == 1
+
+
 def test_epochs_differ_and_repeat():
     bins = Bins(LENGTHS, 4000)
     first = list(bins)
@@ -44,4 +54,4 @@ def test_epochs_differ_and_repeat():
 
 def test_without_shuffling_short_ones_come_first():
     firsts = [LENGTHS[members[0]] for _, members in Bins(LENGTHS, 4000, shuffle=False)]
-    assert firsts == sorted(firsts)
+    assert firsts[: len(firsts) // 2] == sorted(firsts[: len(firsts) // 2])
