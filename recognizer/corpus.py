@@ -35,7 +35,7 @@ class Corpus(lightning.LightningDataModule):
         train: one or more manifests to learn from.
         val: one or more manifests to validate on; none: some speakers of the training set are held out.
         test: one or more manifests for `trainer.test`.
-        sample: an embedded corpus ("digits", "ink", "lines") that is made on the spot in `folder`, in place of manifests.
+        sample: in place of manifests, an embedded corpus ("digits", "ink", "lines") that is made on the spot.
         folder: where the embedded corpus is made.
         frontend: name and settings of the front end.
         val_fraction: share of the speakers held out when `val` is empty.
@@ -86,7 +86,9 @@ class Corpus(lightning.LightningDataModule):
             raise ConfigError("data", f"batch_frames {batch_frames}, batch_most {batch_most}", "use at least 1")
         self.frontend: dict[str, Any] = dict(frontend or {"name": "speech"})
         self.frames: Frontend[Any] = frontends.build(self.frontend)
-        self.augment = None if augment is None else build({"augment": Augment}, "data.augment", {"name": "augment", **augment})
+        self.augment = (
+            None if augment is None else build({"augment": Augment}, "data.augment", {"name": "augment", **augment})
+        )
         self._alphabet: Alphabet | None = None
         self._parts: dict[str, _Frames] = {}
 
@@ -149,8 +151,8 @@ class Corpus(lightning.LightningDataModule):
         workers = self.hparams["workers"]
         return DataLoader(
             part,
-            sampler=sampler,  # type: ignore[arg-type]  # it draws whole batches, hence batch_size=None
-            batch_size=None,
+            sampler=sampler,
+            batch_size=None,  # the sampler draws whole batches
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),

@@ -24,7 +24,7 @@ from recognizer.batch import Batch, needed, pad
 from recognizer.build import build
 from recognizer.decoders import Decoder, Greedy
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
-from recognizer.layers import LAYERS, STEMS
+from recognizer.layers import LAYERS, STEMS, Layer
 from recognizer.layers.base import inside
 from recognizer.manifest import Utterance
 from recognizer.metrics import ErrorRates
@@ -88,13 +88,14 @@ class Recognizer(lightning.LightningModule):
         if layer not in LAYERS:
             raise ConfigError("model.layer", f"unknown name {layer!r}", nearest(layer, LAYERS))
         self.alphabet = Alphabet.from_config(alphabet)
-        self.stem = build(STEMS, "model.stem", stem, inputs=self.frontend.size)
+        self.stem: Layer = build(STEMS, "model.stem", stem, inputs=self.frontend.size)
         settings = {"width": width, "projection": projection, "norm": norm, "dropout": dropout}
         self.layers = nn.ModuleList()
         size = self.stem.size
         for _ in range(depth):
-            self.layers.append(build(LAYERS, "model", {"name": layer, **settings}, inputs=size))
-            size = self.layers[-1].size
+            made = build(LAYERS, "model", {"name": layer, **settings}, inputs=size)
+            self.layers.append(made)
+            size = made.size
         self.linear = nn.Linear(size, len(self.alphabet))
         self.rates = ErrorRates()
         self.greedy = Greedy()
@@ -104,7 +105,7 @@ class Recognizer(lightning.LightningModule):
     @property
     def reduction(self) -> int:
         """Frames that go into one step of the network's output."""
-        return int(self.stem.reduction)
+        return self.stem.reduction
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[B, T, F], [B] -> log-probabilities float32 [B, T', A], [B]."""
@@ -198,7 +199,7 @@ class Recognizer(lightning.LightningModule):
         if lines and self.trainer.is_global_zero and not self.trainer.sanity_checking:
             log.info("after step %d:\n%s", self.global_step, "\n".join(lines))
             for logger in self.loggers:
-                add = getattr(logger.experiment, "add_text", None)
+                add = getattr(getattr(logger, "experiment", None), "add_text", None)
                 if callable(add):
                     add(f"{name}_texts", "\n\n".join(lines), self.global_step)
 

@@ -58,7 +58,8 @@ class _CLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         lightning.seed_everything(self.config.seed, workers=True, verbose=False)
         # Kept before the run folder is written into it: a run that goes on gets a folder of its own.
-        self.settings = self.parser.dump(self.config, skip_link_targets=True, skip_none=False)
+        settings = self.parser.dump(self.config, skip_link_targets=True, skip_none=False)
+        self.trainer_defaults["callbacks"] = [_Settings(settings)]
         trainer = self.config.trainer
         _check_precision(trainer)
         if trainer.logger is None or trainer.logger is True:
@@ -151,7 +152,6 @@ def _train(arguments: list[str]) -> lightning.Trainer:
         if cause is not None:
             raise cause from error
         raise
-    cli.trainer.callbacks.append(_Settings(cli.settings))
     log.info("run %s", cli.trainer.log_dir)
     best, last = cli.config_init.best, cli.config_init.last
     try:

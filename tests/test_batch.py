@@ -9,9 +9,7 @@ from recognizer.manifest import Utterance
 
 
 def test_rows_keep_their_files_and_their_numbers():
-    samples = [
-        Sample(torch.rand(size, 3), torch.arange(1, size), Utterance(f"{size}.wav", "x")) for size in (4, 1, 7)
-    ]
+    samples = [Sample(torch.rand(size, 3), torch.arange(1, size), Utterance(f"{size}.wav", "x")) for size in (4, 1, 7)]
     batch = collate(samples)
     assert batch.frames.shape == (3, 7, 3) and [row.path for row in batch.utterances] == ["4.wav", "1.wav", "7.wav"]
     for row, sample in enumerate(samples):

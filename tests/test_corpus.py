@@ -17,7 +17,9 @@ TEXTS = ["ab", "b a", "", "abba", "a", "b"]
 @pytest.fixture
 def table(tmp_path):
     rows = [
-        Utterance(str(tiny.sound(tmp_path / f"{number}.wav", 0.2 + 0.1 * number, seed=number)), text, speaker=f"s{number}")
+        Utterance(
+            str(tiny.sound(tmp_path / f"{number}.wav", 0.2 + 0.1 * number, seed=number)), text, speaker=f"s{number}"
+        )
         for number, text in enumerate(TEXTS)
     ]
     manifest.write(tmp_path / "train.tsv", rows)
@@ -73,7 +75,9 @@ def test_worker_processes_change_nothing(table):
 
 def test_without_a_validation_set_some_speakers_are_held_out(table):
     made = corpus(table, val="", val_fraction=0.3, drop_unknown=True)
-    people = [{row[2].speaker for row in rows(loader).values()} for loader in (made.train_dataloader(), made.val_dataloader())]
+    people = [
+        {row[2].speaker for row in rows(loader).values()} for loader in (made.train_dataloader(), made.val_dataloader())
+    ]
     assert len(people[1]) == 2 and not people[0] & people[1]
 
 
@@ -96,7 +100,9 @@ def test_files_that_break_later_leave_the_others_alone(table, caplog):
 
 
 def test_unknown_characters_are_listed_with_the_file_and_refused(table):
-    with pytest.raises(AlphabetError, match=r"wav: 5 characters in 4 texts are not in the alphabet \('a' x 5") as caught:
+    with pytest.raises(
+        AlphabetError, match=r"wav: 5 characters in 4 texts are not in the alphabet \('a' x 5"
+    ) as caught:
         corpus(table, alphabet="b ")
     assert "drop_unknown" in str(caught.value)
 
@@ -108,7 +114,9 @@ def test_unknown_characters_are_dropped_on_demand_but_still_scored(table):
 
 
 def test_lower_case_on_demand(tmp_path, table):
-    manifest.write(tmp_path / "loud.tsv", [Utterance(row.path, (row.text or "").upper()) for row in manifest.read(table)])
+    manifest.write(
+        tmp_path / "loud.tsv", [Utterance(row.path, (row.text or "").upper()) for row in manifest.read(table)]
+    )
     made = corpus(tmp_path / "loud.tsv", val=str(tmp_path / "loud.tsv"), lower=True)
     assert made.alphabet["characters"] == [" ", "a", "b"]
     assert {row[2].text for row in rows(made.val_dataloader()).values()} == set(TEXTS)

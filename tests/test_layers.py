@@ -39,8 +39,7 @@ def test_padding_never_changes_an_answer(layer):
 def test_size_and_reduction_are_as_told(layer):
     out, lengths = layer(torch.randn(2, 13, FEATURES), torch.tensor([13, 11]))
     assert out.shape == (2, int(lengths.max()), layer.size)
-    reduction = getattr(layer, "reduction", 1)
-    assert lengths.tolist() == [-(-13 // reduction), -(-11 // reduction)]
+    assert lengths.tolist() == [-(-13 // layer.reduction), -(-11 // layer.reduction)]
 
 
 def test_gradients_reach_every_weight(layer):

@@ -91,7 +91,8 @@ def test_a_text_too_long_for_its_frames_is_named_and_left_out(caplog):
     alone.frames = rows.frames[:1, :30]
     network.eval()
     torch.testing.assert_close(
-        network.loss(*network(rows.frames, rows.lengths), rows), network.loss(*network(alone.frames, alone.lengths), alone)
+        network.loss(*network(rows.frames, rows.lengths), rows),
+        network.loss(*network(alone.frames, alone.lengths), alone),
     )
     assert loss.isfinite()
 
@@ -110,7 +111,9 @@ def trainer(folder, **given):
     return Trainer(**settings | given)
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*isinstance.treespec", "ignore:.*val_dataloader")
+@pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers", "ignore:.*isinstance.treespec", "ignore:.*val_dataloader"
+)
 def test_a_checkpoint_reloads_bit_for_bit(tmp_path, network):
     network.train()
     rows = batch(network)
@@ -121,14 +124,16 @@ def test_a_checkpoint_reloads_bit_for_bit(tmp_path, network):
         Recognizer.load(tmp_path / "model.ckpt"),
         Recognizer.load_from_checkpoint(tmp_path / "model.ckpt", weights_only=True),
     ):
-        assert {name: value for name, value in loaded.hparams.items()} == dict(network.hparams)
+        assert dict(loaded.hparams.items()) == dict(network.hparams)
         for name, weight in network.state_dict().items():
             assert torch.equal(weight, loaded.state_dict()[name]), name
         expected = network.eval()(rows.frames, rows.lengths)[0]
         assert torch.equal(loaded.eval()(rows.frames, rows.lengths)[0], expected)
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*isinstance.treespec", "ignore:.*val_dataloader")
+@pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers", "ignore:.*isinstance.treespec", "ignore:.*val_dataloader"
+)
 def test_gradients_that_are_not_finite_never_reach_the_weights(tmp_path, caplog):
     network = model()
     good, bad = batch(network), batch(network)

@@ -1,5 +1,6 @@
 """Sound of any rate and layout becomes nearly the same frames; broken files are named."""
 
+import itertools
 import logging
 
 import numpy
@@ -77,8 +78,15 @@ def test_other_rates_give_nearly_the_same_frames(tmp_path, frontend, rate):
 
 @pytest.mark.parametrize(
     "suffix, subtype, tolerance",
-    [("wav", "PCM_U8", 0.25), ("wav", "FLOAT", 1e-6), ("wav", "ULAW", 0.25), ("flac", "PCM_16", 0.02)]
-    + [("ogg", "VORBIS", 0.25), ("mp3", "MPEG_LAYER_III", 0.25), ("aiff", "PCM_24", 1e-3)],
+    [
+        ("wav", "PCM_U8", 0.25),
+        ("wav", "FLOAT", 1e-06),
+        ("wav", "ULAW", 0.25),
+        ("flac", "PCM_16", 0.02),
+        ("ogg", "VORBIS", 0.25),
+        ("mp3", "MPEG_LAYER_III", 0.25),
+        ("aiff", "PCM_24", 0.001),
+    ],
 )
 def test_every_coding_is_read(tmp_path, frontend, suffix, subtype, tolerance):
     path = tmp_path / f"a.{suffix}"
@@ -106,7 +114,7 @@ def test_parts_equal_the_whole(tmp_path, frontend, suffix):
     soundfile.write(path, tone(3.0), 16_000)
     whole = frontend.read(path)
     cuts = [0.0, 0.37, 1.5, 2.99, 3.0]
-    parts = [frontend.read(path, start, end) for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
+    parts = [frontend.read(path, start, end) for start, end in itertools.pairwise(cuts)]
     torch.testing.assert_close(torch.cat(parts), whole, atol=1e-4, rtol=0)
     assert frontend.length(path, 0.37, 1.5) == len(frontend.frames(parts[1])) == 113
 

@@ -35,7 +35,9 @@ def test_a_run_leaves_checkpoints_logs_and_settings(flags, tmp_path, capsys):
     for name in ("train_loss_epoch", "val_loss", "val_cer", "val_wer", "val_mer", "val_wil", "val_blank"):
         found = [float(row[name]) for row in rows if row[name]]
         assert len(found) == 2 and all(map(math.isfinite, found)), name
-    assert Recognizer.load(folder / "checkpoints" / "best.ckpt").transcribe(str(tmp_path / "0.wav"))[0].unit == "seconds"
+    assert (
+        Recognizer.load(folder / "checkpoints" / "best.ckpt").transcribe(str(tmp_path / "0.wav"))[0].unit == "seconds"
+    )
 
 
 def test_resuming_needs_nothing_else_and_ends_where_one_run_ends(flags, tmp_path, monkeypatch):

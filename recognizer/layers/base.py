@@ -13,9 +13,15 @@ from torch import Tensor, nn
 
 
 class Layer(nn.Module, abc.ABC):
-    """A stem or a layer; `size` is D', the number of features it gives out."""
+    """A stem or a layer.
+
+    Attributes:
+        size: D', the number of features it gives out.
+        reduction: how many frames become one; layers leave it at 1.
+    """
 
     size: int
+    reduction: int = 1
 
     @abc.abstractmethod
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,7 @@ class BLSTM(Layer):
         dropout: share of outputs set to zero while training.
     """
 
-    def __init__(
-        self, inputs: int, width: int, projection: int = 0, norm: bool = True, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, inputs: int, width: int, projection: int = 0, norm: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(inputs) if norm else nn.Identity()
         self.ahead = nn.LSTM(inputs, width, batch_first=True)
@@ -51,9 +49,13 @@ class BLSTM(Layer):
 def _initialise(lstm: nn.LSTM) -> None:
     """Orthogonal recurrent weights (Saxe et al. 2014), forget gates open at the start (bias 1, Gers et al. 2000)."""
     width = lstm.hidden_size
-    nn.init.xavier_uniform_(lstm.weight_ih_l0)
-    for gate in lstm.weight_hh_l0.data.split(width):
-        nn.init.orthogonal_(gate)
-    nn.init.zeros_(lstm.bias_ih_l0)
-    nn.init.zeros_(lstm.bias_hh_l0)
-    lstm.bias_ih_l0.data[width : 2 * width] = 1.0
+    for name, weight in lstm.named_parameters():
+        if name.startswith("weight_ih"):
+            nn.init.xavier_uniform_(weight)
+        elif name.startswith("weight_hh"):
+            for gate in torch.split(weight.data, width):
+                nn.init.orthogonal_(gate)
+        else:
+            nn.init.zeros_(weight)
+            if name.startswith("bias_ih"):
+                weight.data[width : 2 * width] = 1.0
