@@ -48,6 +48,8 @@ class Corpus(lightning.LightningDataModule):
         batch_most: utterances of a batch at most.
         vary: show the network variants of each signal (speed, slant, ...), see the front end's `vary`.
         augment: settings of `Augment`; `null` turns it off.
+        nothing: empty signals (silence, noise, plain paper) shown in training, as a share of the utterances; without
+            them a network that has never met silence finds words in it.
         workers: processes that read and frame; 0 does it in the training process.
         cache: MiB of signals kept in memory by each process, so that files are read once.
         seed: of shuffling and augmentation.
@@ -71,6 +73,7 @@ class Corpus(lightning.LightningDataModule):
         batch_most: int = 64,
         vary: bool = True,
         augment: dict[str, Any] | None = None,
+        nothing: float = 0.03,
         workers: int = 0,
         cache: int = 2048,
         seed: int = 0,
@@ -207,6 +210,7 @@ class _Frames(Dataset[Batch]):
                 samples.append(self._sample(index, epoch))
             except InputError as error:
                 log.warning("left out of a batch of %s: %s", self.name, error)
+        samples += self._nothing(samples, epoch, members) if self.name == "train" else []
         # Every rank must take every step, so a batch of nothing but broken files becomes one frame with no text.
         nothing = Sample(torch.zeros(1, self.corpus.frames.size), torch.zeros(0, dtype=torch.long), Utterance("", ""))
         return collate(samples or [nothing])
@@ -221,6 +225,18 @@ class _Frames(Dataset[Batch]):
         else:
             frames = corpus.frames.frames(signal)
         return Sample(frames, torch.tensor(self.labels[index], dtype=torch.long), self.utterances[index])
+
+    def _nothing(self, samples: list[Sample], epoch: int, members: list[int]) -> list[Sample]:
+        """Sometimes a sample without text, as long as another one of the batch, so that it costs no padding."""
+        corpus = self.corpus
+        chance = numpy.random.default_rng([corpus.hparams["seed"], epoch, members[0], 1])
+        if not samples or chance.random() >= corpus.hparams["nothing"] * len(samples):
+            return []
+        signal = corpus.frames.nothing(len(samples[0].frames), chance)
+        if signal is None:
+            return []
+        labels = torch.zeros(0, dtype=torch.long)
+        return [Sample(corpus.frames.frames(signal), labels, Utterance("nothing", ""))]
 
     def _signal(self, index: int) -> Any:
         if index in self._signals:

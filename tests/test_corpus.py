@@ -27,7 +27,9 @@ def table(tmp_path):
 
 
 def corpus(table, **given):
-    made = Corpus(**{"train": str(table), "val": str(table), "frontend": {"name": "speech", "bands": 16}} | given)
+    made = Corpus(
+        **{"train": str(table), "val": str(table), "frontend": {"name": "speech", "bands": 16}, "nothing": 0.0} | given
+    )
     made.setup("fit")
     return made
 
@@ -64,6 +66,13 @@ def test_only_training_is_varied_and_each_epoch_anew(table):
         assert torch.equal(frames, again[path][0])
         assert frames.shape != plain[path].shape or not torch.equal(frames, plain[path])
         assert frames.shape != other[path][0].shape or not torch.equal(frames, other[path][0])
+
+
+def test_training_meets_silence_too(table):
+    made = corpus(table, nothing=1.0)
+    rest = [batch for batch in made.train_dataloader() if "nothing" in {row.path for row in batch.utterances}]
+    assert rest and all(batch.label_lengths[-1] == 0 and batch.frames.isfinite().all() for batch in rest)
+    assert not any("nothing" in rows(made.val_dataloader()) for _ in range(2))
 
 
 def test_worker_processes_change_nothing(table):

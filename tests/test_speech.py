@@ -153,3 +153,9 @@ def test_parts_that_do_not_exist_are_refused(tmp_path, frontend, part, message):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ConfigError):
         Speech(**settings)
+
+
+def test_nothing_is_as_long_as_asked_and_finite(frontend):
+    for seed in range(20):
+        out = frontend.frames(frontend.nothing(50, numpy.random.default_rng(seed)))
+        assert out.shape == (50, 80) and out.isfinite().all()

@@ -82,3 +82,10 @@ class Frontend(abc.ABC, Generic[Signal]):
     def vary(self, signal: Signal, chance: numpy.random.Generator) -> Signal:
         """A likely variant of the signal, as another person or device might have made it; for training only."""
         return signal
+
+    def nothing(self, frames: int, chance: numpy.random.Generator) -> Signal | None:
+        """A signal of about so many frames in which nothing is written, so that training can show what that is like.
+
+        None where there can be no such signal.
+        """
+        return None

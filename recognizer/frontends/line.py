@@ -110,6 +110,11 @@ class Line(Frontend[Pixels]):
         first, last = _part(path, self._plan(path)[1], start, end)
         return last - first
 
+    def nothing(self, frames: int, chance: numpy.random.Generator) -> Pixels:
+        """Plain paper: background, with specks on some."""
+        specks = chance.random((self.height, frames)) < chance.choice([0, 0.002, 0.02])
+        return (specks * chance.integers(10, 120, specks.shape)).astype(numpy.uint8)
+
     def vary(self, signal: Pixels, chance: numpy.random.Generator) -> Pixels:
         """The line as another hand, pen and scanner might have made it: uint8 [height, about W].
 

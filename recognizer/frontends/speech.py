@@ -148,6 +148,20 @@ class Speech(Frontend[Tensor]):
             wave += noise * numpy.float32(loud * 10 ** (-chance.uniform(15, 45) / 20))
         return torch.from_numpy(wave * numpy.float32(10 ** (chance.uniform(-6, 3) / 20)))
 
+    def nothing(self, frames: int, chance: numpy.random.Generator) -> Tensor:
+        """Digital silence, or hiss, rumble and hum at any level, as between the words of a recording."""
+        count = frames * HOP
+        if chance.random() < 0.2:
+            return torch.zeros(count)
+        white = chance.standard_normal(count)
+        # A leaky sum of white noise: the longer it remembers, the deeper it rumbles.
+        keep = 1 - 10 ** chance.uniform(-3, 0)
+        kernel = keep ** numpy.arange(min(count, 800))
+        rumble = numpy.convolve(white, kernel)[:count] / numpy.sqrt((kernel**2).sum())
+        hum = chance.uniform(0, 2) * numpy.sin(2 * numpy.pi * chance.choice([50, 60]) / RATE * numpy.arange(count))
+        wave = (rumble + hum) * 10 ** chance.uniform(-5, -1)
+        return torch.from_numpy(wave.astype(numpy.float32))
+
 
 def _opened(path: str) -> soundfile.SoundFile:
     try:
