@@ -247,6 +247,30 @@ class Recognizer(lightning.LightningModule):
             raise CheckpointError(path, f"does not fit this program ({reason})", "train it again") from error
         return model.to(device).eval()
 
+    def adopt(self, path: str | Path) -> None:
+        """Begin with the weights of the checkpoint at `path`; output rows go by character, so alphabets may differ.
+
+        Raises:
+            CheckpointError: it cannot be opened, or its network is of another shape.
+        """
+        checkpoint = opened(path)
+        given, mine = checkpoint["state_dict"], self.state_dict()
+        old = Alphabet.from_config(checkpoint["hyper_parameters"]["alphabet"]).characters
+        new = self.alphabet.characters
+        rows = [(BLANK, BLANK), *((new.index(one) + 1, old.index(one) + 1) for one in new if one in old)]
+        for name in ("linear.weight", "linear.bias"):
+            merged = mine[name].clone()
+            for to, origin in rows:
+                merged[to] = given[name][origin]
+            given[name] = merged
+        try:
+            self.load_state_dict(given)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(path, f"is of another shape ({reason})", "use its model settings here") from error
+        added, dropped = sorted(set(new) - set(old)), sorted(set(old) - set(new))
+        log.info("begin with %s; characters added: %s; dropped: %s", path, added or "none", dropped or "none")
+
     @torch.inference_mode()
     def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Frames [T_b, F] of several files -> log-probabilities [B, T', A] and lengths [B], on the model's device."""

@@ -49,6 +49,7 @@ class _CLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--name", type=str, default="default", help="the run is kept in runs/NAME/version_N")
         parser.add_argument("--seed", type=int, default=1, help="of the weights and of dropout")
+        parser.add_argument("--from", type=str | None, default=None, help="begin with the weights of this checkpoint")
         parser.add_lightning_class_args(ModelCheckpoint, "best")
         parser.add_lightning_class_args(ModelCheckpoint, "last")
         parser.add_lightning_class_args(EarlyStopping, "stop")
@@ -153,6 +154,8 @@ def _train(arguments: list[str]) -> lightning.Trainer:
             raise cause from error
         raise
     log.info("run %s", cli.trainer.log_dir)
+    if cli.config["from"]:
+        cli.model.adopt(cli.config["from"])
     best, last = cli.config_init.best, cli.config_init.last
     try:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed, weights_only=True)
@@ -180,7 +183,7 @@ def _resume(arguments: list[str]) -> tuple[list[str], str | None]:
         raise CheckpointError(path, "holds weights only, no state to go on from", "resume from the last.ckpt beside it")
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False, encoding="utf-8") as file:
         file.write(checkpoint["config"])
-    return ["--config", file.name, *arguments[:place], *arguments[place + 2 :]], path
+    return ["--config", file.name, "--from=null", *arguments[:place], *arguments[place + 2 :]], path
 
 
 def _named(arguments: list[str]) -> list[str]:
@@ -227,7 +230,7 @@ def _explained(message: str, arguments: Sequence[str]) -> ConfigError:
         "stop": EarlyStopping,
     }
     first, _, rest = key.partition(".")
-    known = inspect.signature(parts[first]).parameters if rest and first in parts else [*parts, "name", "seed"]
+    known = inspect.signature(parts[first]).parameters if rest and first in parts else [*parts, "name", "seed", "from"]
     return ConfigError(where, f"unknown setting {key!r}", nearest(rest if rest and first in parts else first, known))
 
 

@@ -110,9 +110,9 @@ def test_files_that_break_later_leave_the_others_alone(table, caplog):
 
 def test_unknown_characters_are_listed_with_the_file_and_refused(table):
     with pytest.raises(
-        AlphabetError, match=r"wav: 5 characters in 4 texts are not in the alphabet \('a' x 5"
+        AlphabetError, match=r"wav: 6 characters in 4 texts are not in the alphabet \('a' x 5"
     ) as caught:
-        corpus(table, alphabet="b ")
+        corpus(table, alphabet="b")
     assert "drop_unknown" in str(caught.value)
 
 

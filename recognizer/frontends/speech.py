@@ -136,12 +136,16 @@ class Speech(Frontend[Tensor]):
         return list(itertools.pairwise([*cuts, end]))
 
     def vary(self, signal: Tensor, chance: numpy.random.Generator) -> Tensor:
-        """Speed and pitch by up to 12 % (Ko et al. 2015), a little noise, other loudness."""
+        """Speed and pitch by up to 12 % (Ko et al. 2015), a telephone's band, a little noise, other loudness."""
         speed = chance.uniform(0.88, 1.12)
         places = numpy.arange(0, len(signal) - 1, speed)
         wave = numpy.interp(places, numpy.arange(len(signal)), signal.numpy()).astype(numpy.float32)
         if len(wave) == 0:
             return signal
+        if chance.random() < 0.15:
+            spectrum = numpy.fft.rfft(wave)
+            spectrum[round(chance.uniform(3300, 4000) / RATE * len(wave)) :] = 0
+            wave = numpy.fft.irfft(spectrum, len(wave)).astype(numpy.float32)
         if chance.random() < 0.5:
             loud = float(numpy.sqrt(numpy.mean(wave**2)))
             noise = chance.standard_normal(len(wave), dtype=numpy.float32)
