@@ -106,7 +106,7 @@ def _fields(manifest: Path, folder: Path, utterance: Utterance) -> Iterable[str]
     row["text"] = " ".join((utterance.text or "").split())
     for column in COLUMNS:
         value = row[column]
-        field = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+        field = "" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
         if any(mark in field for mark in "\t\n\r"):
             raise ManifestError(manifest, f"a tab or line break in {column} {field!r}", "rename it")
         yield field
