@@ -91,7 +91,7 @@ def push(heap: Any, order: Ints, size: int, score: float, place: int) -> int:
 def rank(heap: Any, order: Ints, size: int) -> None:
     """Sort what the heap holds, best first."""
     for last in range(size - 1, 0, -1):
-        score, place = heap[last], order[last]
+        score, place = heap[last], int(order[last])
         heap[last], order[last] = heap[0], order[0]
         sink(heap, order, last, score, place)
 
@@ -137,9 +137,9 @@ def stays(now: Any, kept: Any, marks: Ints, nodes: Ints, size: int, frame: Float
 @compiled
 def born(lm: Language, nodes: Ints, costs: Any, tree: int, parent: int, label: int) -> int:
     """The node of a prefix and one more label; a new one, numbered `tree`, if it never was in the beam."""
-    child = nodes[parent, CHILD]
+    child = int(nodes[parent, CHILD])
     while child >= 0 and nodes[child, LABEL] != label:
-        child = nodes[child, SIBLING]
+        child = int(nodes[child, SIBLING])
     if child < 0:
         child = tree
         committed, open_, state, place = extend(lm, nodes, costs, parent, label)
@@ -216,7 +216,7 @@ def search(
                 candidates += 1
         # Longer prefixes. What the language model adds is at most the bonus, so most of them need not ask it.
         for s in range(size):
-            node = marks[s, NODE]
+            node = int(marks[s, NODE])
             child = marks[s, OLDEST]
             while child >= 0:
                 target[nodes[marks[child, NODE], LABEL]] = t
@@ -224,7 +224,7 @@ def search(
             total = add(now[s, BLANKS], now[s, LETTERS])
             bound = costs[node, COMMITTED] + max(lm.bonus, 0.0)
             for i in range(count):
-                label = tokens[i]
+                label = int(tokens[i])
                 if target[label] == t:
                     continue
                 mass = frame[label] + (now[s, BLANKS] if nodes[node, LABEL] == label else total)
@@ -248,7 +248,7 @@ def search(
         rank(heap, order, held)
         size = 0
         while size < held and heap[size] >= best + span:
-            s, label = slots[order[size]], letters[order[size]]
+            s, label = int(slots[order[size]]), int(letters[order[size]])
             source = s
             if label < 0:
                 others[size, NODE] = marks[s, NODE]
@@ -259,12 +259,12 @@ def search(
                     links = close(now, marks, s, chains, links, t)
                     then[size, CLOSED_LABELS] = marks[s, CLOSED]
                 then[size, LABELS], then[size, SINCE], then[size, PEAK] = now[s, LABELS], now[s, SINCE], now[s, PEAK]
-                source = marks[s, ORIGIN]
-                label = nodes[marks[s, NODE], LABEL]
+                source = int(marks[s, ORIGIN])
+                label = int(nodes[marks[s, NODE], LABEL])
                 if label >= 0:
                     then[size, PEAK] = max(now[s, PEAK], frame[label])
             else:
-                others[size, NODE] = born(lm, nodes, costs, tree, marks[s, NODE], label)
+                others[size, NODE] = born(lm, nodes, costs, tree, int(marks[s, NODE]), label)
                 tree = max(tree, others[size, NODE] + 1)
                 path = now[s, PATH_BLANK]
                 if nodes[marks[s, NODE], LABEL] != label:
@@ -288,8 +288,8 @@ def search(
             break
 
     for s in range(size):
-        node = marks[s, NODE]
-        state, gain = nodes[node, STATE], costs[node, COMMITTED]
+        node = int(marks[s, NODE])
+        state, gain = int(nodes[node, STATE]), costs[node, COMMITTED]
         if lm.kind == WORDS and nodes[node, PLACE] != 0:
             value, state = finish(lm, nodes, costs, node)
             gain += value
