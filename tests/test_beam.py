@@ -102,14 +102,14 @@ def test_with_a_model_the_order_is_that_of_every_text(
 
 def test_a_model_settles_what_the_matrix_leaves_open(models: dict[str, NGram]) -> None:
     labels = ["", "a", "b", " "]
-    probs = torch.full((1, 5, 4), 0.02)
-    for frame, label in enumerate([1, 2, 3, 2, 1]):
-        probs[0, frame, label] = 0.9
-    probs[0, 3], probs[0, 4] = torch.tensor([0.02, 0.46, 0.50, 0.02]), torch.tensor([0.4, 0.1, 0.45, 0.05])
-    matrix, lengths = probs.log(), torch.tensor([5])
+    probs = torch.full((1, 6, 4), 0.02)
+    for frame, label in enumerate([1, 2, 3, 2, 0]):
+        probs[0, frame, label] = 0.94
+    probs[0, 5] = torch.tensor([0.01, 0.46, 0.52, 0.01])  # "bb", or "ba", which is a word
+    matrix, lengths = probs.log(), torch.tensor([6])
     plain, helped = Beam(labels), Beam(labels, lm=models["words"], weight=1.0)
-    assert plain.text(plain.decode(matrix, lengths)[0][0]) == "ab b"
-    assert helped.text(helped.decode(matrix, lengths)[0][0]) == "ab ab"
+    assert plain.text(plain.decode(matrix, lengths)[0][0]) == "ab bb"
+    assert helped.text(helped.decode(matrix, lengths)[0][0]) == "ab ba"
 
 
 @pytest.mark.parametrize("blank", [0, 2, 3])

@@ -68,7 +68,10 @@ def compiled(function: Callable[..., Any]) -> Any:
 @compiled
 def find(keys: Ints, first: Ints, node: int, key: int) -> int:
     """The child of `node` whose key is `key`, or -1; children lie side by side, sorted."""
-    low, high = int(first[node]), int(first[node + 1])  # all whole numbers of one kind: Numba compiles once for each
+    low, high = (
+        np.int64(first[node]),
+        np.int64(first[node + 1]),
+    )  # all whole numbers of one kind: Numba compiles once for each
     stop = high
     while low < high:
         middle = (low + high) // 2
@@ -88,14 +91,14 @@ def ask(lm: Language, state: int, token: int) -> tuple[float, int]:
         if token == UNKNOWN:
             while state != 0:
                 extra += lm.backoff[state]
-                state = int(lm.suffix[state])
+                state = np.int64(lm.suffix[state])
             return extra, 0
     while True:
         node = token + 1 if state == 0 else find(lm.token, lm.first, state, token)
         if node >= 0:
-            return extra + lm.value[node], int(lm.suffix[node]) if node >= lm.top else node
+            return extra + lm.value[node], np.int64(lm.suffix[node]) if node >= lm.top else node
         extra += lm.backoff[state]
-        state = int(lm.suffix[state])
+        state = np.int64(lm.suffix[state])
 
 
 @compiled
@@ -103,20 +106,20 @@ def finish(lm: Language, nodes: Ints, costs: Any, node: int) -> tuple[float, int
     """Weighted value of the word in which `node` stands, as if it ended here, and the state behind it; kept."""
     if nodes[node, DONE] == UNKNOWN:
         place = nodes[node, PLACE]
-        value, state = ask(lm, int(nodes[node, STATE]), int(lm.spelt[place]) if place > 0 else UNKNOWN)
+        value, state = ask(lm, np.int64(nodes[node, STATE]), np.int64(lm.spelt[place]) if place > 0 else UNKNOWN)
         costs[node, FINISHED] = lm.weight * value + lm.bonus
         nodes[node, DONE] = state
-    return costs[node, FINISHED], int(nodes[node, DONE])
+    return costs[node, FINISHED], np.int64(nodes[node, DONE])
 
 
 @compiled
 def extend(lm: Language, nodes: Ints, costs: Any, node: int, label: int) -> tuple[float, float, int, int]:
     """What the language model says of a prefix and one more label: committed, open, state, place in the spellings."""
-    committed, state, place = costs[node, COMMITTED], int(nodes[node, STATE]), int(nodes[node, PLACE])
+    committed, state, place = costs[node, COMMITTED], np.int64(nodes[node, STATE]), np.int64(nodes[node, PLACE])
     if lm.kind == NONE:
         return 0.0, 0.0, 0, 0
     if lm.kind == CHARACTERS:
-        value, state = ask(lm, state, int(lm.tokens[label]))
+        value, state = ask(lm, state, np.int64(lm.tokens[label]))
         return committed + lm.weight * value + lm.bonus, 0.0, state, 0
     if label == lm.space:
         if place != 0:

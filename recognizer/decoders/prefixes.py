@@ -91,7 +91,7 @@ def push(heap: Any, order: Ints, size: int, score: float, place: int) -> int:
 def rank(heap: Any, order: Ints, size: int) -> None:
     """Sort what the heap holds, best first."""
     for last in range(size - 1, 0, -1):
-        score, place = heap[last], int(order[last])
+        score, place = heap[last], np.int64(order[last])
         heap[last], order[last] = heap[0], order[0]
         sink(heap, order, last, score, place)
 
@@ -137,9 +137,9 @@ def stays(now: Any, kept: Any, marks: Ints, nodes: Ints, size: int, frame: Float
 @compiled
 def born(lm: Language, nodes: Ints, costs: Any, tree: int, parent: int, label: int) -> int:
     """The node of a prefix and one more label; a new one, numbered `tree`, if it never was in the beam."""
-    child = int(nodes[parent, CHILD])
+    child = np.int64(nodes[parent, CHILD])
     while child >= 0 and nodes[child, LABEL] != label:
-        child = int(nodes[child, SIBLING])
+        child = np.int64(nodes[child, SIBLING])
     if child < 0:
         child = tree
         committed, open_, state, place = extend(lm, nodes, costs, parent, label)
@@ -180,7 +180,8 @@ def search(
     nodes[0, STATE], nodes[0, PLACE] = lm.start, 0
     for column in range(3):
         costs[0, column] = 0.0
-    tree, links, size = 1, 0, 1
+    one = np.int64(1)  # to Numba a bare 1 is a type of its own, and all that it is given to would be compiled twice
+    none, tree, links, size = one - 1, one, one - 1, one
     now, kept, then = np.empty((width, 8)), np.empty((width, 8)), np.empty((width, 8))
     marks, others = np.zeros((width, 5), np.int32), np.zeros((width, 5), np.int32)
     for column in range(8):
@@ -203,7 +204,7 @@ def search(
                 tokens[count] = label
                 count += 1
         stays(now, kept, marks, nodes, size, frame, blank, t)
-        best, held, candidates = -np.inf, 0, 0
+        best, held, candidates = -np.inf, none, none
         for s in range(size):
             score = add(kept[s, BLANKS], kept[s, LETTERS])
             if width == 1:  # a beam of one keeps one ending, and is the best path
@@ -216,7 +217,7 @@ def search(
                 candidates += 1
         # Longer prefixes. What the language model adds is at most the bonus, so most of them need not ask it.
         for s in range(size):
-            node = int(marks[s, NODE])
+            node = np.int64(marks[s, NODE])
             child = marks[s, OLDEST]
             while child >= 0:
                 target[nodes[marks[child, NODE], LABEL]] = t
@@ -224,7 +225,7 @@ def search(
             total = add(now[s, BLANKS], now[s, LETTERS])
             bound = costs[node, COMMITTED] + max(lm.bonus, 0.0)
             for i in range(count):
-                label = int(tokens[i])
+                label = np.int64(tokens[i])
                 if target[label] == t:
                     continue
                 mass = frame[label] + (now[s, BLANKS] if nodes[node, LABEL] == label else total)
@@ -246,9 +247,9 @@ def search(
                 target[nodes[marks[child, NODE], LABEL]] = -1
                 child = marks[child, YOUNGER]
         rank(heap, order, held)
-        size = 0
+        size = none
         while size < held and heap[size] >= best + span:
-            s, label = int(slots[order[size]]), int(letters[order[size]])
+            s, label = np.int64(slots[order[size]]), np.int64(letters[order[size]])
             source = s
             if label < 0:
                 others[size, NODE] = marks[s, NODE]
@@ -259,12 +260,12 @@ def search(
                     links = close(now, marks, s, chains, links, t)
                     then[size, CLOSED_LABELS] = marks[s, CLOSED]
                 then[size, LABELS], then[size, SINCE], then[size, PEAK] = now[s, LABELS], now[s, SINCE], now[s, PEAK]
-                source = int(marks[s, ORIGIN])
-                label = int(nodes[marks[s, NODE], LABEL])
+                source = np.int64(marks[s, ORIGIN])
+                label = np.int64(nodes[marks[s, NODE], LABEL])
                 if label >= 0:
                     then[size, PEAK] = max(now[s, PEAK], frame[label])
             else:
-                others[size, NODE] = born(lm, nodes, costs, tree, int(marks[s, NODE]), label)
+                others[size, NODE] = born(lm, nodes, costs, tree, np.int64(marks[s, NODE]), label)
                 tree = max(tree, others[size, NODE] + 1)
                 path = now[s, PATH_BLANK]
                 if nodes[marks[s, NODE], LABEL] != label:
@@ -288,8 +289,8 @@ def search(
             break
 
     for s in range(size):
-        node = int(marks[s, NODE])
-        state, gain = int(nodes[node, STATE]), costs[node, COMMITTED]
+        node = np.int64(marks[s, NODE])
+        state, gain = np.int64(nodes[node, STATE]), costs[node, COMMITTED]
         if lm.kind == WORDS and nodes[node, PLACE] != 0:
             value, state = finish(lm, nodes, costs, node)
             gain += value
@@ -297,7 +298,7 @@ def search(
             gain += lm.weight * ask(lm, state, lm.end)[0]
         kept[s, 0], kept[s, 1] = add(now[s, BLANKS], now[s, LETTERS]), gain
         heap[s], order[s] = -np.inf, s
-    held = 0
+    held = none
     for s in range(size):
         held = push(heap[:size], order, held, kept[s, 0] + kept[s, 1], s)
     rank(heap, order, size)
