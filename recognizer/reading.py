@@ -152,11 +152,11 @@ def _transcript(model: Model, job: _Job) -> Transcript:
         duration=end - start,
         start=start,
         part=utterance.start is not None or utterance.end is not None,
-        alternatives=_alternatives(alphabet, [piece.hypotheses or [] for piece in job.pieces]),
+        alternatives=alternatives(alphabet, [piece.hypotheses or [] for piece in job.pieces]),
     )
 
 
-def _alternatives(alphabet: Alphabet, pieces: Sequence[list[Hypothesis]]) -> tuple[tuple[str, float], ...]:
+def alternatives(alphabet: Alphabet, pieces: Sequence[list[Hypothesis]]) -> tuple[tuple[str, float], ...]:
     """The readings of a file beside its best: those of its pieces, put together, as many as a piece has at most."""
     most = max(map(len, pieces))
     found = [("", 0.0)]
