@@ -188,15 +188,19 @@ class Beam(Decoder):
         from recognizer.decoders.fusion import CHARACTERS, NONE, WORDS, Language
 
         tree, zero, none = self._spellings, np.zeros(1, np.float32), np.zeros(2, np.int32)
-        tokens, letter, branch = self._tokens, tree.letter, tree.branch
+        # fmt: off
         if (lm := self.lm) is None:
-            nothing = (NONE, 0.0, 0.0, 0.0, -1, 0, -1, -1, 0)
-            return Language(*nothing, none, zero, zero, none, none, tokens, letter, branch, tree.spelt, tree.best)
-        kind = CHARACTERS if self.characters else WORDS
-        factors = self.weight, self.bonus, self.unknown
-        states = self.space, lm.start, lm.index.get(END, -1), lm.other, lm.top
-        grams = lm.token, lm.value, lm.backoff, lm.suffix, lm.first, tokens, letter, branch, tree.spelt, tree.best
-        return Language(kind, *factors, *states, *grams)
+            return Language(
+                NONE, 0.0, 0.0, 0.0, -1, 0, -1, -1, 0, none, zero, zero, none, none,
+                self._tokens, tree.letter, tree.branch, tree.spelt, tree.best,
+            )
+        return Language(
+            CHARACTERS if self.characters else WORDS, self.weight, self.bonus, self.unknown,
+            self.space, lm.start, lm.index.get(END, -1), lm.other,
+            lm.top, lm.token, lm.value, lm.backoff, lm.suffix, lm.first,
+            self._tokens, tree.letter, tree.branch, tree.spelt, tree.best,
+        )
+        # fmt: on
 
 
 def _cores() -> int:
