@@ -43,7 +43,7 @@ class _Piece:
     start: float
     length: int
     frames: Tensor | None
-    hypothesis: Hypothesis | None = None
+    hypotheses: list[Hypothesis] | None = None
 
 
 @dataclasses.dataclass
@@ -57,7 +57,7 @@ class _Job:
 
     @property
     def ready(self) -> bool:
-        return self.opened and (self.error is not None or all(piece.hypothesis for piece in self.pieces))
+        return self.opened and (self.error is not None or all(piece.hypotheses for piece in self.pieces))
 
 
 def transcripts(
@@ -108,7 +108,7 @@ def _answered(
     for batch in [[], *_batches(waiting, budget)]:
         rows = [piece.frames for piece in batch if piece.frames is not None]
         for piece, readings in zip(batch, decoder.decode(*model.infer(rows)) if rows else [], strict=True):
-            piece.hypothesis, piece.frames = readings[0], None
+            piece.hypotheses, piece.frames = readings, None
         while queue and queue[0].ready:
             job = queue.popleft()
             yield job.error or _transcript(model, job)
@@ -129,26 +129,39 @@ def _transcript(model: Model, job: _Job) -> Transcript:
     """The pieces' words one after the other. A cut lies in a pause, so it parts words."""
     frontend, alphabet, utterance = model.frontend, model.alphabet, job.utterance
     found, confidences = list[Word](), list[float]()
-    score, steps, end = 0.0, 0, 0.0
+    score, gain, steps, end = 0.0, 0.0, 0, 0.0
     for piece in job.pieces:
-        hypothesis = piece.hypothesis
-        assert hypothesis is not None
+        assert piece.hypotheses
+        hypothesis = piece.hypotheses[0]
         end = piece.start + piece.length * frontend.step
         characters = [alphabet.characters[label - 1] for label in hypothesis.labels]
         spans, sure, step = hypothesis.spans, hypothesis.confidences, frontend.step * model.reduction
         found += words(characters, spans, sure, alphabet.normalise, step, piece.start, end)
         confidences += sure
         score += hypothesis.score
+        gain += hypothesis.gain
         steps += math.ceil(piece.length / model.reduction)
     start = job.pieces[0].start
     return Transcript(
         path=utterance.path,
         text=" ".join(word.text for word in found),
-        score=score,
+        score=score + gain,
         confidence=mean(confidences) if confidences else math.exp(score / max(1, steps)),
         words=tuple(found),
         unit=frontend.unit,
         duration=end - start,
         start=start,
         part=utterance.start is not None or utterance.end is not None,
+        alternatives=alternatives(alphabet, [piece.hypotheses or [] for piece in job.pieces]),
     )
+
+
+def alternatives(alphabet: Alphabet, pieces: Sequence[list[Hypothesis]]) -> tuple[tuple[str, float], ...]:
+    """The readings of a file beside its best: those of its pieces, put together, as many as a piece has at most."""
+    most = max(map(len, pieces))
+    found = [("", 0.0)]
+    for readings in pieces:
+        texts = [(alphabet.decode(reading.labels), reading.score + reading.gain) for reading in readings]
+        both = [(f"{before} {text}", score + value) for before, score in found for text, value in texts]
+        found = sorted(both, key=lambda reading: -reading[1])[:most]
+    return tuple((alphabet.normalise(text), score) for text, score in found[1:])

@@ -19,6 +19,7 @@ from recognizer.writers import WRITERS
 # Torch takes seconds to load: everything that needs it is imported once the arguments are known to be right.
 if TYPE_CHECKING:
     from recognizer.alphabet import Alphabet
+    from recognizer.decoders import Decoder
     from recognizer.inputs import Request
     from recognizer.metrics import Counts
     from recognizer.model import Recognizer
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         help="what should be read: a text, a file with a line for each input, or a manifest; without it the texts of"
         " manifests and the .gt.txt or .txt files beside the inputs are taken",
     )  # fmt: skip
+    _decoding(made.add_argument_group("decoding"))
     made.add_argument("--errors", action="store_true", help="show reference and text word by word where they differ")
     made.add_argument("--device", default="auto", help="auto (default: cuda if there is one), cpu, cuda, cuda:1, ...")
     made.add_argument(
@@ -62,6 +64,19 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     made.add_argument("--threads", metavar="N", type=_positive, help="processor cores to use (default: all)")
     return made
+
+
+def _decoding(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--decoder", choices=["greedy", "beam"],
+        help="greedy: the likeliest label of each frame; beam: prefix beam search; default: beam if there is an option"
+        " for it, else greedy",
+    )  # fmt: skip
+    group.add_argument("--beam", metavar="N", type=_positive, help="prefixes that the beam keeps (default 100)")
+    group.add_argument("--lm", metavar="FILE", help="an n-gram model of words or characters for the beam: ARPA, .gz")
+    group.add_argument("--lm-weight", metavar="X", type=float, help="weight of its logarithms (default 0.5)")
+    group.add_argument("--word-bonus", metavar="X", type=float, help="added for each of its tokens (default 1.0)")
+    group.add_argument("--nbest", metavar="N", type=_positive, help="readings of each file that json shows (default 1)")
 
 
 def _positive(text: str) -> int:
@@ -97,6 +112,7 @@ def _transcribe(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as scratch:
+        _refuse_idle(options)
         found = inputs.requests(options.inputs, sys.stdin.buffer.read, Path(scratch))
         model = _model(options, {inputs.kind(request.utterance.path) for request in found if not request.error})
         requests = list(inputs.fitting(found, model.frontend))
@@ -104,7 +120,7 @@ def _transcribe(options: argparse.Namespace) -> int:
         output = _Output(options, requests)
         scores = _Scores(model.alphabet, options.errors)
         utterances = (request.utterance for request in requests if not request.error)
-        answers = reading.transcripts(model, utterances, model.greedy, options.batch_frames)
+        answers = reading.transcripts(model, utterances, _decoder(options, model), options.batch_frames)
         failed = False
         bar = _bar(len(requests))
         try:
@@ -131,6 +147,31 @@ def _transcribe(options: argparse.Namespace) -> int:
             bar.close()
         scores.total()
     return int(failed)
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options say to the beam: its own names for what was given."""
+    names = {"beam": "width", "lm": "lm", "lm_weight": "weight", "word_bonus": "bonus", "nbest": "nbest"}
+    return {to: value for name, to in names.items() if (value := getattr(options, name)) is not None}
+
+
+def _refuse_idle(options: argparse.Namespace) -> None:
+    """Options that nothing would heed are mistakes."""
+    given = _settings(options)
+    if options.decoder == "greedy" and given:
+        raise ConfigError("--decoder", "greedy has no options of the beam", "give --decoder beam, or leave them out")
+    if not options.lm and given.keys() & {"weight", "bonus"}:
+        raise ConfigError("--lm-weight, --word-bonus", "are given without a model", "name one with --lm")
+    if options.nbest and options.format != "json":
+        raise ConfigError("--nbest", f"{options.format} has no room for other readings", "give --format json")
+
+
+def _decoder(options: argparse.Namespace, model: Recognizer) -> Decoder:
+    from recognizer.decoders import Beam
+
+    given = _settings(options)
+    wanted = options.decoder == "beam" or given
+    return Beam(model.alphabet, threads=options.threads, **given) if wanted else model.greedy
 
 
 def _renamed(error: RecognizerError, request: Request) -> RecognizerError:

@@ -24,13 +24,14 @@ class Transcript:
     Attributes:
         path: the file, or the item of a file (`file#3`), as the user named it.
         text: in the alphabet's normal form; empty for silence.
-        score: natural logarithm of the probability of the best path.
+        score: natural logarithm of the probability of the best path, or of the text with what a language model adds.
         confidence: in [0, 1], for the whole text: the geometric mean over its characters.
         words: in order, each inside what was read; their texts, joined by spaces, are `text`.
         unit: of the words' places: "seconds", "points" or "pixels".
         duration: the length of what was read, in that unit.
         start: where in the file it begins; the words' places are counted from the file's beginning.
         part: only a part of the file was asked for.
+        alternatives: other readings and their scores, best first; only those that were asked for.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Transcript:
     duration: float
     start: float = 0.0
     part: bool = False
+    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 def words(

@@ -75,6 +75,8 @@ def _json(transcript: Transcript) -> str:
             for word in transcript.words
         ],
     }
+    if transcript.alternatives:
+        row["alternatives"] = [{"text": text, "score": round(score, 4)} for text, score in transcript.alternatives]
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,15 +12,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recognizer.decoders import DECODERS, Hypothesis
+from recognizer.decoders import DECODERS, Beam, Decoder, Greedy, Hypothesis
 from recognizer.errors import DecoderError
 
-every = pytest.mark.parametrize("name", DECODERS)
+WAYS: dict[str, Callable[[int], Decoder]] = {
+    "greedy": lambda labels: Greedy(),
+    "beam": lambda labels: Beam(letters(labels), threads=1),
+    "beam of 1": lambda labels: Beam(letters(labels), width=1, threads=1),
+    "beam, 5 best": lambda labels: Beam(letters(labels), width=10, nbest=5, threads=2),
+}
+"""Every decoder in the ways it is used, made for so many labels, the blank among them."""
+every = pytest.mark.parametrize("name", WAYS)
+
+
+def letters(labels: int) -> list[str]:
+    return ["", *"abcdefgh"[: max(labels, 1) - 1]]
 
 
 def read(name: str, log_probs: Tensor, lengths: list[int] | None = None) -> list[list[Hypothesis]]:
     lengths = lengths if lengths is not None else [log_probs.shape[1]] * len(log_probs)
-    return DECODERS[name]().decode(log_probs, torch.tensor(lengths, dtype=torch.long))
+    return WAYS[name](log_probs.shape[-1]).decode(log_probs, torch.tensor(lengths, dtype=torch.long))
+
+
+def test_every_decoder_is_tried() -> None:
+    assert {type(make(3)) for make in WAYS.values()} == set(DECODERS.values())
 
 
 def certain(path: list[int], labels: int = 4, sure: float = 0.97) -> Tensor:
@@ -37,6 +53,15 @@ def chance(rows: int, frames: int, labels: int, seed: int, sharp: float = 2.0) -
 def collapsed(path: tuple[int, ...]) -> tuple[int, ...]:
     """The map B of Graves et al. 2006: first repeats, then blanks are removed."""
     return tuple(label for label, _ in itertools.groupby(path) if label != 0)
+
+
+def summed(matrix: Tensor) -> dict[tuple[int, ...], float]:
+    """Every text that T frames can hold, and the sum over all of its paths."""
+    totals: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(matrix.shape[1]), repeat=matrix.shape[0]):
+        p = math.exp(sum(matrix[frame, label].item() for frame, label in enumerate(path)))
+        totals[collapsed(path)] = totals.get(collapsed(path), 0.0) + p
+    return totals
 
 
 @every
@@ -63,10 +88,7 @@ def test_certain_matrices_give_certain_labels(name: str, path: list[int], labels
 @given(st.integers(1, 5), st.integers(2, 4), st.integers(0, 10_000))
 def test_a_score_is_never_above_the_sum_over_all_paths(name: str, frames: int, labels: int, seed: int) -> None:
     matrix = chance(1, frames, labels, seed)
-    totals: dict[tuple[int, ...], float] = {}
-    for path in itertools.product(range(labels), repeat=frames):
-        p = math.exp(sum(matrix[0, frame, label].item() for frame, label in enumerate(path)))
-        totals[collapsed(path)] = totals.get(collapsed(path), 0.0) + p
+    totals = summed(matrix[0])
     for hypothesis in read(name, matrix)[0]:
         assert hypothesis.score <= math.log(totals[hypothesis.labels]) + 1e-5
 
@@ -141,7 +163,7 @@ def test_what_is_no_matrix_of_log_probabilities_is_refused(
     name: str, log_probs: Tensor, lengths: list[int], words: list[str]
 ) -> None:
     with pytest.raises(DecoderError) as caught:
-        DECODERS[name]().decode(log_probs, torch.tensor(lengths))
+        WAYS[name](log_probs.shape[-1]).decode(log_probs, torch.tensor(lengths))
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 

@@ -57,6 +57,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         rows.append(f"day1/{path.name}\t{text}\t{'anna' if place % 2 else 'otto'}")
     (folder / "recordings" / "manifest.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     soundfile.write(folder / "recording.wav", chance.normal(0, 0.1, 16_000), 16_000)
+    (folder / "texts.txt").write_text("seven four\nnine two two\n", encoding="utf-8")
     (folder / "mine.yaml").write_text(blocks(README, "yaml")[0], encoding="utf-8")
     home = Path.cwd()
     os.chdir(folder)

@@ -18,7 +18,9 @@ import soundfile
 import tiny
 from PIL import Image
 
-from recognizer import reading
+from recognizer import lm, reading
+from recognizer.alphabet import Alphabet
+from recognizer.decoders import Hypothesis
 from recognizer.errors import RecognizerError
 from recognizer.inputs import Request, kind, targets
 from recognizer.manifest import Utterance
@@ -233,6 +235,12 @@ def test_the_newest_model_under_runs_that_reads_such_files(capsys: pytest.Captur
         (["--model", "A", "--reference", "one", "x.wav"], ["--reference", "1 line(s)", "2 files"]),
         (["--model", "A", "--reference", "none.txt"], ["--reference", "none.txt"]),
         (["--model", "A", "--reference", "none.tsv"], ["none.tsv", "cannot be opened"]),
+        (["--model", "A", "--lm", "x.wav"], ["x.wav", "binary", "ARPA"]),
+        (["--model", "A", "--lm", "."], ["folder", "ARPA"]),
+        (["--model", "A", "--decoder", "greedy", "--beam", "5"], ["--decoder", "greedy"]),
+        (["--model", "A", "--word-bonus", "2"], ["--word-bonus", "--lm"]),
+        (["--model", "A", "--lm-weight", "-1", "--lm", "x.arpa"], ["weight", "-1"]),
+        (["--model", "A", "--nbest", "3"], ["--nbest", "--format json"]),
         (["--model", "A", "--output-dir", "x.wav"], ["x.wav", "cannot be written"]),
     ],
 )
@@ -249,6 +257,30 @@ def test_unknown_flags_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit, match="2"):
             main(arguments)
     assert "0 is no whole number above 0" in capsys.readouterr().err
+
+
+def test_the_beam_reads_with_a_language_model_and_shows_other_readings(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model = tiny.checkpoint(tmp_path / "models" / "any.ckpt")
+    tiny.sound(Path("x.wav"))
+    Path("text.txt").write_text("abc cab\nabc\n", encoding="utf-8")
+    assert lm.main(["text.txt", "--output", "x.arpa"]) == 0
+    assert run(capsys, "x.wav", "--model", model, "--decoder", "beam")[0] == 0
+    beam = ("--beam", 10, "--lm", "x.arpa", "--lm-weight", 3, "--word-bonus", 0.5, "--nbest", 4)
+    status, out, _ = run(capsys, "x.wav", "--model", model, "--format", "json", *beam)
+    row = json.loads(out)
+    scores = [row["score"], *(other["score"] for other in row["alternatives"])]
+    assert status == 0 and len(scores) == 4 and scores == sorted(scores, reverse=True)
+
+
+def test_the_readings_of_a_file_are_those_of_its_parts() -> None:
+    def reading_of(label: int, score: float) -> Hypothesis:
+        return Hypothesis((label,), ((0, 1),), (1.0,), score)
+
+    pieces = [[reading_of(1, -1.0), reading_of(2, -2.0)], [reading_of(3, -1.0), reading_of(1, -1.5)]]
+    found = reading.alternatives(Alphabet(["a", "b", "c"]), pieces)
+    assert found == (("a a", -2.5),)
 
 
 def test_help_does_not_wait_for_torch() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from recognizer.decoders.base import Decoder, Hypothesis
+from recognizer.decoders.beam import Beam
 from recognizer.decoders.greedy import Greedy
 
-DECODERS: dict[str, type[Decoder]] = {"greedy": Greedy}
+DECODERS: dict[str, type[Decoder]] = {"greedy": Greedy, "beam": Beam}
 
-__all__ = ["DECODERS", "Decoder", "Greedy", "Hypothesis"]
+__all__ = ["DECODERS", "Beam", "Decoder", "Greedy", "Hypothesis"]

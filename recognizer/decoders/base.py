@@ -5,10 +5,14 @@ from __future__ import annotations
 import abc
 import dataclasses
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recognizer.errors import DecoderError
+
+Numbers = NDArray[np.generic]
 
 SLACK = 0.01
 """How far above 0 = ln 1 a log-probability may lie: the rounding of bfloat16, whose step just below 1 is 2^-8."""
@@ -23,19 +27,21 @@ class Hypothesis:
         spans: for each label the frames [first, last + 1) in which it stands; in order, none overlapping.
         confidences: for each label, in [0, 1].
         score: natural logarithm of a probability: of the path or, for decoders that add paths up, of the text.
+        gain: what a language model, weighted, adds to the score; hypotheses are ordered by the sum of both.
     """
 
     labels: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
     confidences: tuple[float, ...]
     score: float
+    gain: float = 0.0
 
 
 class Decoder(abc.ABC):
     """Reads texts out of a matrix of log-probabilities. Frames behind a row's length never change its answer."""
 
-    def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
-        """For each row its hypotheses, best first, at least one; on any device.
+    def decode(self, log_probs: Tensor | Numbers, lengths: Tensor | Numbers) -> list[list[Hypothesis]]:
+        """For each row its hypotheses, best first, at least one; of arrays of numpy or tensors on any device.
 
         Args:
             log_probs: [B, T, A], natural logarithms.
@@ -44,6 +50,7 @@ class Decoder(abc.ABC):
         Raises:
             DecoderError: the matrix holds no log-probabilities, or does not fit the lengths.
         """
+        log_probs, lengths = (_tensor(given) for given in (log_probs, lengths))
         check(log_probs, lengths)
         return self.search(log_probs, lengths.to(log_probs.device))
 
@@ -82,3 +89,7 @@ def check(log_probs: Tensor, lengths: Tensor) -> None:
 def inside(lengths: Tensor, frames: int) -> Tensor:
     """bool [B, frames]: which frames lie within their row's length."""
     return torch.arange(frames, device=lengths.device) < lengths[:, None]
+
+
+def _tensor(given: Tensor | Numbers) -> Tensor:
+    return given if isinstance(given, Tensor) else torch.tensor(np.asarray(given))  # a copy: arrays may be read-only

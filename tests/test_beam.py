@@ -1,0 +1,203 @@
+"""A wide beam finds what looking at every text finds, with and without a language model; a beam of one is greedy."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from recognizer import lm
+from recognizer.alphabet import Alphabet
+from recognizer.decoders import Beam, Greedy
+from recognizer.decoders.ngram import NGram
+from recognizer.errors import ConfigError, DecoderError
+
+EVERYTHING = {"width": 5000, "nbest": 5000, "token_floor": -math.inf, "beam_floor": -math.inf, "threads": 1}
+TEXT = "ab a ab b\na ab\nb a a ab\nab ab b a\nba a\na b ab a ba\n"
+
+
+def chance(rows: int, frames: int, labels: int, seed: int, sharp: float = 2.0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.randn(rows, frames, labels, generator=generator) * sharp).log_softmax(-1)
+
+
+def summed(matrix: Tensor, blank: int = 0) -> dict[tuple[int, ...], float]:
+    """Every text that the frames can hold, and ln of the sum over all of its paths."""
+    totals: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(matrix.shape[1]), repeat=matrix.shape[0]):
+        labels = tuple(label for label, _ in itertools.groupby(path) if label != blank)
+        totals[labels] = totals.get(labels, 0.0) + math.exp(
+            sum(matrix[t, label].item() for t, label in enumerate(path))
+        )
+    return {labels: math.log(total) for labels, total in totals.items()}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, NGram]:
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
+    made = {}
+    for name, options in (("words", []), ("characters", ["--characters"])):
+        assert lm.main([str(folder / "text.txt"), "--output", str(folder / name), "--order", "3", *options]) == 0
+        made[name] = NGram.read(folder / name)
+    return made
+
+
+@given(st.integers(1, 5), st.integers(2, 4), st.integers(0, 10_000))
+def test_a_wide_beam_finds_every_text_and_its_whole_sum(frames: int, labels: int, seed: int) -> None:
+    matrix = chance(1, frames, labels, seed)
+    found = Beam(["", *"abc"[: labels - 1]], **EVERYTHING).decode(matrix, torch.tensor([frames]))[0]
+    assert {h.labels: h.score for h in found} == pytest.approx(summed(matrix[0]), abs=1e-5)
+    assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
+    assert all(h.gain == 0 for h in found)
+
+
+@given(st.integers(1, 20), st.integers(2, 6), st.integers(0, 10_000))
+def test_a_beam_of_one_is_greedy(frames: int, labels: int, seed: int) -> None:
+    matrix, lengths = chance(2, frames, labels, seed), torch.tensor([frames, frames // 2])
+    narrow = Beam(["", *"abcde"[: labels - 1]], width=1, threads=1).decode(matrix, lengths)
+    for (ours,), (best,) in zip(narrow, Greedy().decode(matrix, lengths), strict=True):
+        assert (ours.labels, ours.spans) == (best.labels, best.spans)
+        assert ours.confidences == pytest.approx(best.confidences) and ours.score == pytest.approx(best.score, abs=1e-4)
+
+
+def fused(labels: tuple[int, ...], written: str, model: NGram, kind: str, weight: float, bonus: float) -> float:
+    """What a model gives a text, word by word or character by character."""
+    text = "".join(written[label] for label in labels)
+    tokens = text.split() if kind == "words" else ["<space>" if character == " " else character for character in text]
+    known = set(model.tokens)
+    values = model.sentence(tokens)
+    unknown = sum(-3.0 for token in tokens if token not in known)
+    return weight * (sum(values) + unknown) + bonus * len(tokens)
+
+
+@pytest.mark.parametrize("kind", ["words", "characters"])
+@pytest.mark.parametrize(("weight", "bonus"), [(0.0, 0.0), (0.7, 0.0), (1.5, 2.0), (0.5, -1.0)])
+def test_with_a_model_the_order_is_that_of_every_text(
+    models: dict[str, NGram], kind: str, weight: float, bonus: float
+) -> None:
+    written = ".ab c"  # the blank, then what the labels write; c is in no word of the model
+    decoder = Beam(list(written), lm=models[kind], weight=weight, bonus=bonus, unknown=-3.0, **EVERYTHING)
+    assert decoder.characters == (kind == "characters")
+    for seed in range(3):
+        matrix = chance(1, 5, 5, seed)
+        found = decoder.decode(matrix, torch.tensor([5]))[0]
+        sums = summed(matrix[0])
+        assert {h.labels for h in found} == set(sums)
+        for h in found:
+            assert h.score == pytest.approx(sums[h.labels], abs=1e-5)
+            assert h.gain == pytest.approx(fused(h.labels, written, models[kind], kind, weight, bonus), abs=1e-4)
+        ranks = [h.score + h.gain for h in found]
+        assert ranks == sorted(ranks, reverse=True)
+
+
+def test_a_model_settles_what_the_matrix_leaves_open(models: dict[str, NGram]) -> None:
+    labels = ["", "a", "b", " "]
+    probs = torch.full((1, 6, 4), 0.02)
+    for frame, label in enumerate([1, 2, 3, 2, 0]):
+        probs[0, frame, label] = 0.94
+    probs[0, 5] = torch.tensor([0.01, 0.46, 0.52, 0.01])  # "bb", or "ba", which is a word
+    matrix, lengths = probs.log(), torch.tensor([6])
+    plain, helped = Beam(labels), Beam(labels, lm=models["words"], weight=1.0)
+    assert plain.text(plain.decode(matrix, lengths)[0][0]) == "ab bb"
+    assert helped.text(helped.decode(matrix, lengths)[0][0]) == "ab ba"
+
+
+@pytest.mark.parametrize("blank", [0, 2, 3])
+def test_the_blank_may_stand_anywhere(blank: int) -> None:
+    matrix = chance(1, 5, 4, 7)
+    moved = matrix[..., [*range(1, blank + 1), 0, *range(blank + 1, 4)]]
+    names = ["a", "b", "c"]
+    here, there = (
+        Beam(["", *names], **EVERYTHING),
+        Beam([*names[:blank], "", *names[blank:]], blank=blank, **EVERYTHING),
+    )
+    ours, theirs = (beam.decode(m, torch.tensor([5]))[0] for beam, m in ((here, matrix), (there, moved)))
+    assert [here.text(h) for h in ours] == [there.text(h) for h in theirs]
+    assert [h.spans for h in ours] == [h.spans for h in theirs]
+
+
+def test_repeated_letters_survive() -> None:
+    labels = ["", *"helo"]
+    path = [1, 1, 0, 2, 3, 3, 0, 3, 4, 4, 0]
+    matrix = torch.full((1, len(path), 5), 0.01)
+    matrix[0, range(len(path)), path] = 0.96
+    beam = Beam(labels)
+    best = beam.decode(matrix.log(), torch.tensor([len(path)]))[0][0]
+    assert beam.text(best) == "hello"
+    assert best.spans == ((0, 2), (3, 4), (4, 6), (7, 8), (8, 10))
+
+
+def test_it_takes_numpy_and_an_alphabet() -> None:
+    matrix = chance(3, 9, 5, 3)
+    alphabet = Alphabet(["a", "b", "c", "d"])
+    by_tensor = Beam(alphabet).decode(matrix, torch.tensor([9, 4, 0]))
+    array = matrix.numpy().copy()
+    array.flags.writeable = False
+    assert Beam(["", *alphabet.characters]).decode(array, np.array([9, 4, 0])) == by_tensor
+
+
+def test_rows_searched_at_once_read_as_one_by_one_also_in_another_process(models: dict[str, NGram]) -> None:
+    matrix, lengths = chance(6, 30, 4, 5), torch.tensor([30, 3, 0, 17, 30, 1])
+    one = Beam(["", *"ab "], lm=models["words"], threads=1, nbest=3)
+    many = pickle.loads(pickle.dumps(Beam(["", *"ab "], lm=models["words"], threads=4, nbest=3)))
+    assert one.decode(matrix, lengths) == many.decode(matrix, lengths)
+
+
+def test_impossible_frames_are_no_mistake() -> None:
+    matrix = torch.full((1, 2, 3), -torch.inf)
+    best = Beam(["", "a", "b"]).decode(matrix, torch.tensor([2]))[0][0]
+    assert (best.labels, best.score) == ((), -math.inf)
+
+
+def test_words_that_the_labels_cannot_write_are_counted(
+    models: dict[str, NGram], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        Beam(["", "a", " "], lm=models["words"])
+    assert "1 of 4 words can be spelt" in caplog.text
+
+
+def test_a_model_of_another_alphabet_is_refused(models: dict[str, NGram], tmp_path: Path) -> None:
+    with pytest.raises(DecoderError, match="none of its 4 words") as caught:
+        Beam(["", *"AB "], lm=models["words"])
+    assert "upper case" in str(caught.value)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DecoderError, match="folder"):
+        Beam(["", "a"], lm=tmp_path / "folder")
+
+
+def test_a_matrix_of_other_labels_is_refused() -> None:
+    with pytest.raises(DecoderError, match="have 4 labels, the decoder 3"):
+        Beam(["", "a", "b"]).decode(chance(1, 3, 4, 0), torch.tensor([3]))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"width": 0},
+        {"nbest": 0},
+        {"threads": 0},
+        {"weight": -1.0},
+        {"weight": math.nan},
+        {"bonus": math.inf},
+        {"unknown": 1.0},
+        {"token_floor": 0.5},
+        {"beam_floor": math.nan},
+        {"blank": 3},
+        {"labels": ["", "a", "a"]},
+        {"labels": ["", "a", ""]},
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        Beam(**{"labels": ["", "a", "b"], **settings})  # type: ignore[arg-type]
