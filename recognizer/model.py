@@ -258,12 +258,12 @@ class Recognizer(lightning.LightningModule):
         old = Alphabet.from_config(checkpoint["hyper_parameters"]["alphabet"]).characters
         new = self.alphabet.characters
         rows = [(BLANK, BLANK), *((new.index(one) + 1, old.index(one) + 1) for one in new if one in old)]
-        for name in ("linear.weight", "linear.bias"):
-            merged = mine[name].clone()
-            for to, origin in rows:
-                merged[to] = given[name][origin]
-            given[name] = merged
         try:
+            for name in ("linear.weight", "linear.bias"):
+                merged = mine[name].clone()
+                for to, origin in rows:
+                    merged[to] = given[name][origin]
+                given[name] = merged
             self.load_state_dict(given)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]

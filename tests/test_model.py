@@ -191,3 +191,25 @@ def test_suffixes_lead_to_front_ends():
     for name, kind in frontends.FRONTENDS.items():
         for suffix in kind.suffixes:
             assert frontends.of(f"a folder/file{suffix.upper()}#3" if name == "pen" else f"x{suffix}") == name
+
+
+def test_adopted_weights_go_by_character(tmp_path, caplog):
+    old, new = model(), Recognizer(Alphabet.of(["xbc"]).config(), FRONTENDS["speech"], STEMS["stack"], depth=2, width=5)
+    save(tmp_path / "old.ckpt", old, recognizer_version=VERSION)
+    fresh = new.linear.weight.detach().clone()
+    with caplog.at_level(logging.INFO):
+        new.adopt(tmp_path / "old.ckpt")
+    assert "characters added: ['x']; dropped: [' ', 'a']" in caplog.text
+    for character in "bc":
+        mine, theirs = new.alphabet.encode(character)[0], old.alphabet.encode(character)[0]
+        assert torch.equal(new.linear.weight[mine], old.linear.weight[theirs])
+    assert torch.equal(new.linear.weight[0], old.linear.weight[0])
+    unknown = new.alphabet.encode("x")[0]
+    assert torch.equal(new.linear.weight[unknown], fresh[unknown])
+    assert torch.equal(new.layers[0].ahead.weight_hh_l0, old.layers[0].ahead.weight_hh_l0)
+
+
+def test_weights_of_another_shape_are_refused(tmp_path):
+    save(tmp_path / "old.ckpt", model(width=7), recognizer_version=VERSION)
+    with pytest.raises(CheckpointError, match="another shape"):
+        model().adopt(tmp_path / "old.ckpt")

@@ -63,7 +63,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(folder)
     try:
         run("python -m data.table recordings --out corpora/mine")
-        run("python train.py --config mine.yaml --name default")
+        run("python train.py --config mine.yaml --name digits")
         yield folder
     finally:
         os.chdir(home)

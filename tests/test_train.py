@@ -103,6 +103,14 @@ def test_mistakes_are_named_in_one_line(flags, capsys, monkeypatch, wrong, messa
     assert said[-1].startswith("error: ") and message in said[-1]
 
 
+def test_a_run_can_begin_with_the_weights_of_another(flags, tmp_path, caplog):
+    first = train([*flags, "--trainer.max_epochs=1"])
+    path = tmp_path / first.log_dir / "checkpoints" / "best.ckpt"
+    again = train([*flags, "--trainer.max_epochs=1", f"--from={path}", "--trainer.limit_train_batches=0"])
+    for name, weight in Recognizer.load(path).state_dict().items():
+        assert torch.equal(weight, again.lightning_module.state_dict()[name]), name
+
+
 def test_weights_alone_cannot_be_resumed(tmp_path, capsys):
     path = tiny.checkpoint(tmp_path / "best.ckpt")
     assert main(["--resume", str(path)]) == 2
