@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup ## train on the embedded spoken digits (about 5 minutes on two cores), then transcribe with WER
+demo: setup ## train on the embedded spoken digits (under 5 minutes on two cores), then transcribe with WER
 	$(BIN)/python train.py
 	@echo "A held-out file, and then all of them:"
 	$(BIN)/python transcribe.py "$$(sed -n '2s|^\([^\t]*\).*|$(DEMO)/\1|p' $(DEMO)/test.tsv)" --reference $(DEMO)/test.tsv --errors
