@@ -13,6 +13,7 @@ import numpy
 import soundfile
 import torch
 import torchaudio
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recognizer.errors import ConfigError, InputError
@@ -27,6 +28,7 @@ STREAMED = 0x7FFFF000  # a writer that could not tell the length, as in a pipe, 
 LONGEST = 60.0  # seconds that are read at once: a network that looks both ways holds all of them
 QUIET = 30  # frames over which loudness is averaged to find a pause; a stop consonant is shorter
 LEAST_DEVIATION = 1.0  # nat; real speech has 2 to 4 in every band, so that the noise of a silent file is not blown up
+USUAL_DEVIATION = 2.5  # nat, within a band of speech
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +38,17 @@ class Speech(Frontend[Tensor]):
 
     Any sampling rate and number of channels is read; channels are averaged and the rate is brought to 16 kHz by a
     windowed-sinc filter; a log line says so once for each rate and channel count. Every band of an utterance is
-    brought to mean 0 and deviation 1 over its own frames.
+    brought to mean 0 and deviation 1 over its own frames, and over `prior` seconds of average speech at its loudness
+    (Gauvain & Lee 1994, maximum a posteriori): a word of half a second says more about itself than about its microphone.
 
     Args:
         features: "mel" or "mfcc".
         bands: mel bands between 20 Hz and 8 kHz.
         coefficients: cepstral coefficients kept by "mfcc"; with deltas a frame has three times as many features.
+        prior: seconds of average speech that count beside the utterance's own when bands are normalised.
+        floor: dB; mel energies this far below the mean of the loudest fifth of the frames are raised to there, so that
+            it is of no matter how quiet a room was.
+        margin: seconds of this floor put before and behind the sound, so that CTC has room for a word cut close.
     """
 
     name = "speech"
@@ -49,15 +56,29 @@ class Speech(Frontend[Tensor]):
     unit = "seconds"
     step = HOP / RATE
 
-    def __init__(self, features: Literal["mel", "mfcc"] = "mel", bands: int = 80, coefficients: int = 13) -> None:
-        super().__init__(features=features, bands=bands, coefficients=coefficients)
+    def __init__(
+        self,
+        features: Literal["mel", "mfcc"] = "mel",
+        bands: int = 80,
+        coefficients: int = 13,
+        prior: float = 0.0,
+        floor: float = 120.0,
+        margin: float = 0.0,
+    ) -> None:
+        super().__init__(
+            features=features, bands=bands, coefficients=coefficients, prior=prior, floor=floor, margin=margin
+        )
         if features not in ("mel", "mfcc"):
             raise ConfigError("frontend.features", f"unknown value {features!r}", "use mel or mfcc")
         if not 1 <= bands <= 128 or not 1 <= coefficients <= bands:
             raise ConfigError(
                 "frontend", f"{bands} bands and {coefficients} coefficients", "use 1 <= coefficients <= bands <= 128"
             )
+        if not (0 <= prior < 3600 and 0 < floor and 0 <= margin <= 10):
+            found = f"prior {prior}, floor {floor}, margin {margin}"
+            raise ConfigError("frontend", found, "use seconds of at least 0, and dB above 0")
         self.features = features
+        self.prior, self.floor, self.margin = prior / self.step, floor, round(margin / self.step)
         self._mel = torchaudio.transforms.MelSpectrogram(
             RATE, n_fft=512, win_length=WINDOW, hop_length=HOP, f_min=20.0, n_mels=bands
         )
@@ -96,24 +117,42 @@ class Speech(Frontend[Tensor]):
         return mono if rate == RATE else torchaudio.functional.resample(mono, rate, RATE)
 
     def frames(self, signal: Tensor) -> Tensor:
-        """float32 [ceil(N / 160), F]."""
+        """float32 [ceil(N / 160) + 2 M, F]; M frames of margin."""
         count = -(-len(signal) // HOP)
         # Zeros at both ends, so that short files need no special case.
         padded = torch.nn.functional.pad(signal, (WINDOW, WINDOW + HOP))
         first = (WINDOW + HOP // 2) // HOP  # frame t is centred on sample 160 t + 80
-        energy = (self._mel(padded)[:, first : first + count] + FLOOR).log()
+        power = self._mel(padded)[:, first : first + count] + FLOOR
+        loudest = power.mean(dim=0).topk(-(-count // 5)).values.mean()
+        least = (loudest * 10 ** (-self.floor / 10)).clamp_min(FLOOR).log()
+        energy = torch.nn.functional.pad(power.log().clamp_min(least), (self.margin, self.margin), value=float(least))
         if self.features == "mfcc":
             cepstra = self._dct.T @ energy
             deltas = torchaudio.functional.compute_deltas(cepstra[None])[0]
             again = torchaudio.functional.compute_deltas(deltas[None])[0]
             energy = torch.cat([cepstra, deltas, again])
-        centred = energy - energy.mean(dim=1, keepdim=True)
-        deviation = centred.square().mean(dim=1, keepdim=True).sqrt()
-        least = LEAST_DEVIATION if self.features == "mel" else 1e-2
-        return (centred / deviation.clamp_min(least)).T.contiguous()
+        return self._normal(energy).T.contiguous()
+
+    def _normal(self, energy: Tensor) -> Tensor:
+        """[F, T] with mean 0 and deviation 1; the margins are moved along, but do not count."""
+        own = energy[:, self.margin : energy.shape[1] - self.margin]
+        share = own.shape[1] / (own.shape[1] + self.prior)
+        mean = own.mean(dim=1, keepdim=True)
+        variance = (own - mean).square().mean(dim=1, keepdim=True)
+        if self.features == "mel":  # of average speech: the same loudness in all bands
+            usual, spread, least = own.mean(), USUAL_DEVIATION**2, LEAST_DEVIATION
+        else:
+            usual, spread, least = mean, variance, 1e-2
+        mean = share * mean + (1 - share) * usual
+        deviation = (share * variance + (1 - share) * spread).sqrt()
+        return (energy - mean) / deviation.clamp_min(least)
 
     def length(self, path: str, start: float | None = None, end: float | None = None) -> int:
         """Frames, from the file's header."""
+        return self._own(path, start, end) + 2 * self.margin
+
+    def _own(self, path: str, start: float | None, end: float | None) -> int:
+        """Frames without the margins."""
         with _opened(path) as file:
             begin, stop = _part(path, file, start, end)
             return max(1, math.ceil((stop - begin) / file.samplerate * RATE / HOP))
@@ -123,7 +162,7 @@ class Speech(Frontend[Tensor]):
     ) -> list[tuple[float | None, float | None]]:
         """Pieces of at most 60 s, cut in the quietest 0.3 s of the last 20 s of each."""
         begin = start or 0.0
-        stop = begin + self.length(path, start, end) * self.step
+        stop = begin + self._own(path, start, end) * self.step
         cuts: list[float | None] = [start]
         while stop - begin > LONGEST:
             late = min(begin + LONGEST, stop - LONGEST / 3)  # so that the last piece is no mere scrap
@@ -136,20 +175,19 @@ class Speech(Frontend[Tensor]):
         return list(itertools.pairwise([*cuts, end]))
 
     def vary(self, signal: Tensor, chance: numpy.random.Generator) -> Tensor:
-        """Speed and pitch by up to 12 % (Ko et al. 2015), a telephone's band, a little noise, other loudness."""
-        speed = chance.uniform(0.88, 1.12)
-        places = numpy.arange(0, len(signal) - 1, speed)
+        """Speed and pitch by up to 15 % (Ko et al. 2015), another microphone, room noise, cut ends, other loudness."""
+        speed = chance.uniform(0.87, 1.15)
+        cut = chance.integers(0, 4 * HOP, size=2) if chance.random() < 0.3 else (0, 0)
+        places = numpy.arange(cut[0], len(signal) - 1 - cut[1], speed)
         wave = numpy.interp(places, numpy.arange(len(signal)), signal.numpy()).astype(numpy.float32)
-        if len(wave) == 0:
+        if len(wave) < HOP:
             return signal
-        if chance.random() < 0.15:
-            spectrum = numpy.fft.rfft(wave)
-            spectrum[round(chance.uniform(3300, 4000) / RATE * len(wave)) :] = 0
-            wave = numpy.fft.irfft(spectrum, len(wave)).astype(numpy.float32)
+        if chance.random() < 0.7:
+            wave = _heard(wave, chance)
         if chance.random() < 0.5:
             loud = float(numpy.sqrt(numpy.mean(wave**2)))
-            noise = chance.standard_normal(len(wave), dtype=numpy.float32)
-            wave += noise * numpy.float32(loud * 10 ** (-chance.uniform(15, 45) / 20))
+            noise = _hiss(len(wave), chance)
+            wave += noise * numpy.float32(loud * 10 ** (-chance.uniform(10, 45) / 20))
         return torch.from_numpy(wave * numpy.float32(10 ** (chance.uniform(-6, 3) / 20)))
 
     def nothing(self, frames: int, chance: numpy.random.Generator) -> Tensor:
@@ -157,14 +195,29 @@ class Speech(Frontend[Tensor]):
         count = frames * HOP
         if chance.random() < 0.2:
             return torch.zeros(count)
-        white = chance.standard_normal(count)
-        # A leaky sum of white noise: the longer it remembers, the deeper it rumbles.
-        keep = 1 - 10 ** chance.uniform(-3, 0)
-        kernel = keep ** numpy.arange(min(count, 800))
-        rumble = numpy.convolve(white, kernel)[:count] / numpy.sqrt((kernel**2).sum())
+        rumble = _hiss(count, chance)
         hum = chance.uniform(0, 2) * numpy.sin(2 * numpy.pi * chance.choice([50, 60]) / RATE * numpy.arange(count))
         wave = (rumble + hum) * 10 ** chance.uniform(-5, -1)
         return torch.from_numpy(wave.astype(numpy.float32))
+
+
+def _heard(wave: NDArray[numpy.float32], chance: numpy.random.Generator) -> NDArray[numpy.float32]:
+    """As another microphone hears it: every octave louder or softer by some dB; at times through a telephone."""
+    spectrum = numpy.fft.rfft(wave)
+    hertz = numpy.linspace(0, RATE / 2, len(spectrum))
+    octaves = numpy.array([0, 125, 250, 500, 1000, 2000, 4000, 8000])
+    gain = numpy.interp(hertz, octaves, chance.normal(0, 4, len(octaves)))
+    if chance.random() < 0.35:
+        gain[(hertz > chance.uniform(3300, 4000)) | (hertz < chance.uniform(0, 300))] -= 80
+    return numpy.fft.irfft(spectrum * 10 ** (gain / 20), len(wave)).astype(numpy.float32)
+
+
+def _hiss(count: int, chance: numpy.random.Generator) -> NDArray[numpy.float32]:
+    """Noise of power 1, from white hiss to deep rumble: a leaky sum, the deeper the longer it remembers."""
+    white = chance.standard_normal(count, dtype=numpy.float32)
+    kernel = numpy.float32(1 - 10 ** chance.uniform(-3, 0)) ** numpy.arange(min(count, 800), dtype=numpy.float32)
+    spectrum = numpy.fft.rfft(white, 2 * count) * numpy.fft.rfft(kernel, 2 * count)
+    return (numpy.fft.irfft(spectrum, 2 * count)[:count] / numpy.sqrt((kernel**2).sum())).astype(numpy.float32)
 
 
 def _opened(path: str) -> soundfile.SoundFile:
