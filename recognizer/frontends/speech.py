@@ -187,7 +187,7 @@ class Speech(Frontend[Tensor]):
         if chance.random() < 0.5:
             loud = float(numpy.sqrt(numpy.mean(wave**2)))
             noise = _hiss(len(wave), chance)
-            wave += noise * numpy.float32(loud * 10 ** (-chance.uniform(10, 45) / 20))
+            wave = wave + noise * numpy.float32(loud * 10 ** (-chance.uniform(10, 45) / 20))
         return torch.from_numpy(wave * numpy.float32(10 ** (chance.uniform(-6, 3) / 20)))
 
     def nothing(self, frames: int, chance: numpy.random.Generator) -> Tensor:
@@ -203,21 +203,32 @@ class Speech(Frontend[Tensor]):
 
 def _heard(wave: NDArray[numpy.float32], chance: numpy.random.Generator) -> NDArray[numpy.float32]:
     """As another microphone hears it: every octave louder or softer by some dB; at times through a telephone."""
-    spectrum = numpy.fft.rfft(wave)
-    hertz = numpy.linspace(0, RATE / 2, len(spectrum))
+    size = _round(len(wave))
+    spectrum = torch.fft.rfft(torch.from_numpy(wave), size)
+    hertz = numpy.linspace(0, RATE / 2, len(spectrum), dtype=numpy.float32)
     octaves = numpy.array([0, 125, 250, 500, 1000, 2000, 4000, 8000])
     gain = numpy.interp(hertz, octaves, chance.normal(0, 4, len(octaves)))
     if chance.random() < 0.35:
         gain[(hertz > chance.uniform(3300, 4000)) | (hertz < chance.uniform(0, 300))] -= 80
-    return numpy.fft.irfft(spectrum * 10 ** (gain / 20), len(wave)).astype(numpy.float32)
+    spectrum *= torch.from_numpy(10 ** (gain / 20)).float()
+    return torch.fft.irfft(spectrum, size)[: len(wave)].numpy()
 
 
 def _hiss(count: int, chance: numpy.random.Generator) -> NDArray[numpy.float32]:
     """Noise of power 1, from white hiss to deep rumble: a leaky sum, the deeper the longer it remembers."""
-    white = chance.standard_normal(count, dtype=numpy.float32)
-    kernel = numpy.float32(1 - 10 ** chance.uniform(-3, 0)) ** numpy.arange(min(count, 800), dtype=numpy.float32)
-    spectrum = numpy.fft.rfft(white, 2 * count) * numpy.fft.rfft(kernel, 2 * count)
-    return (numpy.fft.irfft(spectrum, 2 * count)[:count] / numpy.sqrt((kernel**2).sum())).astype(numpy.float32)
+    size = _round(count)
+    kept = 1 - 10 ** chance.uniform(-3, 0)
+    turn = numpy.linspace(0, numpy.pi, size // 2 + 1, dtype=numpy.float32)
+    gain = (1 + kept * kept - 2 * kept * numpy.cos(turn)) ** -0.5  # of y[n] = x[n] + kept y[n - 1]
+    gain *= numpy.sqrt(size * (1 - kept * kept) / 2)
+    spectrum = chance.standard_normal(2 * len(turn), dtype=numpy.float32).view(numpy.complex64) * gain
+    return torch.fft.irfft(torch.from_numpy(spectrum), size)[:count].numpy()
+
+
+def _round(count: int) -> int:
+    """At least `count`, and of small factors, for which the Fourier transform is fast."""
+    grain = 2 ** max(5, count.bit_length() - 3)
+    return -(-count // grain) * grain
 
 
 def _opened(path: str) -> soundfile.SoundFile:
