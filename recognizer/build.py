@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from recognizer.errors import ConfigError, nearest
@@ -11,7 +11,7 @@ from recognizer.errors import ConfigError, nearest
 Member = TypeVar("Member")
 
 
-def build(room: Mapping[str, type[Member]], what: str, config: Mapping[str, Any], **given: Any) -> Member:
+def build(room: Mapping[str, Callable[..., Member]], what: str, config: Mapping[str, Any], **given: Any) -> Member:
     """The member that `config` names, made from its other keys and from `given`.
 
     Args:

@@ -5,13 +5,12 @@ import torch
 
 from recognizer.layers import LAYERS, STEMS
 from recognizer.layers.base import reverse, silence
-from recognizer.layers.blstm import BLSTM
 
 FEATURES = 8
 MADE = {
     **{name: lambda kind=kind: kind(FEATURES) for name, kind in STEMS.items()},
     **{name: lambda kind=kind: kind(FEATURES, 6) for name, kind in LAYERS.items()},
-    "blstm, projected": lambda: BLSTM(FEATURES, 6, projection=5, norm=False),
+    "blstm, projected": lambda: LAYERS["blstm"](FEATURES, 6, projection=5, norm=False),
     "conv2d, by threes": lambda: STEMS["conv2d"](FEATURES, (4, 6), ((3, 2), (1, 2)), 5, 7),
     "conv1d, by threes": lambda: STEMS["conv1d"](FEATURES, (4, 6), (3, 1), 3),
     "stack, by five": lambda: STEMS["stack"](FEATURES, 5),
@@ -52,7 +51,7 @@ def test_gradients_reach_every_weight(layer):
 
 
 def test_blstm_equals_the_packed_lstm_of_torch():
-    ours = BLSTM(5, 7, norm=False)
+    ours = LAYERS["blstm"](5, 7, norm=False)
     theirs = torch.nn.LSTM(5, 7, batch_first=True, bidirectional=True)
     for mine, end in ((ours.ahead, ""), (ours.back, "_reverse")):
         for name, weight in mine.named_parameters():

@@ -1,14 +1,32 @@
-"""The network's parts by name: stems shorten time, layers remember."""
+"""The network's parts by name: stems shorten time, layers remember; a cell is one direction of a layer."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
 from recognizer.layers.base import Layer
-from recognizer.layers.blstm import BLSTM
+from recognizer.layers.bidirectional import Bidirectional
 from recognizer.layers.conv1d import Conv1d
 from recognizer.layers.conv2d import Conv2d
+from recognizer.layers.fast import FastLSTM
+from recognizer.layers.gru import GRU
+from recognizer.layers.lstm import LSTM97, Forget, Peephole
+from recognizer.layers.rnn import RNN
 from recognizer.layers.stack import Stack
 
 STEMS: dict[str, type[Layer]] = {"conv1d": Conv1d, "conv2d": Conv2d, "stack": Stack}
-LAYERS: dict[str, type[Layer]] = {"blstm": BLSTM}
+CELLS: dict[str, Callable[[int, int], nn.Module]] = {
+    "blstm": FastLSTM,
+    "lstm97": LSTM97,
+    "truncated": partial(LSTM97, truncate=True),
+    "forget": Forget,
+    "peephole": Peephole,
+    "rnn": RNN,
+    "gru": GRU,
+}
+LAYERS: dict[str, Callable[..., Layer]] = {name: partial(Bidirectional, cell) for name, cell in CELLS.items()}
 
-__all__ = ["LAYERS", "STEMS", "Layer"]
+__all__ = ["CELLS", "LAYERS", "STEMS", "Layer"]
