@@ -59,10 +59,14 @@ NEIGHBOURS = {
     ("decoders.beam", "decoders.ngram"),
     ("decoders.beam", "decoders.prefixes"),
     ("decoders.prefixes", "decoders.fusion"),
+    ("layers.fast", "layers.cell"),
+    ("layers.gru", "layers.cell"),
+    ("layers.lstm", "layers.cell"),
+    ("layers.rnn", "layers.cell"),
     ("samples.lines", "samples.ink"),
 }
 """The members of a room that may know another one."""
-PARTS = {"decoders.fusion", "decoders.ngram", "decoders.prefixes"}
+PARTS = {"decoders.fusion", "decoders.ngram", "decoders.prefixes", "layers.cell"}
 """What is no kind of its own in its room, but a part of one."""
 DOORS: dict[str, set[str]] = {
     "lightning": {"corpus", "model", "train"},
