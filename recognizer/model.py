@@ -45,7 +45,7 @@ class Recognizer(lightning.LightningModule):
         alphabet: characters, form and split, see `Alphabet.config`.
         frontend: name and settings of the front end whose frames it reads.
         stem: name and settings of the stem, which may shorten time.
-        layer: name of the recurrent layers.
+        layer: name of the recurrent layers, which says what cells they have, see `recognizer.layers`.
         depth: how many of them.
         width: units of each direction.
         projection: features after each layer's linear map; 0 keeps 2 * width.

@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from recognizer.alphabet import Alphabet
 from recognizer.layers import CELLS, LAYERS
 from recognizer.layers.cell import Cell
 from recognizer.layers.fast import FastLSTM
 from recognizer.layers.gru import GRU
 from recognizer.layers.lstm import LSTM97, Forget, Peephole, g, h
 from recognizer.layers.rnn import RNN
+from recognizer.model import Recognizer
 
 WRITTEN = [name for name, cell in CELLS.items() if isinstance(cell(1, 1), Cell)]
 MEMORIES = [LSTM97, Forget, Peephole]
@@ -191,3 +193,15 @@ def test_memory_keeps_its_digits_under_autocast(name):
     if len(last) > 1:
         assert last[1].dtype == torch.float32
     assert all(part.isfinite().all() for part in last)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_each_trains_in_the_recognizer(name):
+    alphabet = Alphabet.of(["ab"])
+    model = Recognizer(alphabet.config(), {"name": "pen"}, {"name": "stack"}, layer=name, depth=2, width=4)
+    rows = [torch.randn(20, model.frontend.size), torch.randn(13, model.frontend.size)]
+    log_probs, lengths = model(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([20, 13]))
+    labels = torch.tensor([[1, 2], [2, 1]])
+    nn.functional.ctc_loss(log_probs.transpose(0, 1), labels, lengths, torch.tensor([2, 2])).backward()
+    gone = [key for key, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert not gone

@@ -8,7 +8,7 @@ from recognizer.layers.cell import initialise
 
 
 class FastLSTM(nn.LSTM):
-    """`Forget` as torch.nn.LSTM computes it, many times faster; it begins in the same way.
+    """`Forget` as torch.nn.LSTM computes it, several times faster; it begins in the same way.
 
     Args:
         inputs: D, features of a frame.
