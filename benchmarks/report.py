@@ -1,0 +1,104 @@
+"""What benchmarks/decoding.py measured -> a table with what is needed to make it again."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HEAD = (
+    "| decoder | LM weight, bonus | WER % | 95 % | CER % | ms of processor / s of audio | ms / s of audio |"
+    " load s | LM MiB (at most) | all MiB |"
+)
+
+
+def document(bench: Any, rows: list[Any]) -> str:
+    """The whole file."""
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    versions = {k: v for loaded in bench.loaded.values() for k, v in loaded["versions"].items() if k != "numpy"}
+    people = len({bench.speakers[row] for row in bench.test})
+    lines = [
+        "# Decoders side by side",
+        "",
+        f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
+        f"- commit {commit}, Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
+        f"- {processor()}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, "
+        f"{datetime.date.today().isoformat()}",
+        f"- reported: {len(bench.test)} utterances of {people} speakers, {bench.audio:.0f} s; LM weight and bonus (in"
+        f" natural logarithms, for all) found on other speakers: {bench.tuned_on}",
+        f"- beam {bench.options.width}; pruned alike: labels below e^-7 in a frame and prefixes e^-15 below the"
+        f" best go; flashlight-text, which counts labels, keeps the {bench.tokens} likeliest, which is what that floor"
+        " leaves in 99 % of the frames. Its own: all labels, threshold 50. pyctcdecode's own: e^-5 and e^-10",
+        "- one core each unless it says otherwise, one utterance at a time; the fastest of"
+        f" {bench.options.rounds} rounds in turns (pyctcdecode: of one); 95 %: bootstrap over speakers",
+        "- load: language model and decoder from the ARPA file, of processor time; LM MiB: what the process grew by"
+        " when it loaded the model alone (KenLM: its hash tables), and the most in between; all MiB: with the decoder",
+        "",
+        HEAD,
+        "|" + "---|" * (HEAD.count("|") - 1),
+        *[line(bench, row) for row in rows],
+        "",
+        *goals(bench, {row.name: row for row in rows}),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def line(bench: Any, row: Any) -> str:
+    """One row of the table."""
+    if not bench.measured[row.name]:
+        return f"| {row.name} | {bench.failed.get(row.contender, 'gave no answer')} |" + " |" * (HEAD.count("|") - 3)
+    counts, (low, high) = bench.counts(row)
+    loaded = bench.loaded[row.contender]
+    weight, bonus = bench.settings[row.name]
+    settings, costs = ("", " | | ") if row.contender == "greedy" else (
+        f"{weight:g}, {bonus:g}",
+        f"{loaded['seconds']:.1f} | {loaded['lm_memory']:.0f} ({loaded['lm_peak']:.0f}) | {loaded['memory']:.0f}",
+    )  # fmt: skip
+    return (
+        f"| {row.name} | {settings} | {100 * counts.wer:.2f} | {100 * low:.1f}-{100 * high:.1f} |"
+        f" {100 * counts.cer:.2f} | {pace(bench, row, 'processor'):.2f} | {pace(bench, row, 'wall'):.2f} | {costs} |"
+    )
+
+
+def pace(bench: Any, row: Any, clock: str) -> float:
+    """Milliseconds for a second of audio, in the fastest round."""
+    return 1000 * min(found[clock] for found in bench.measured[row.name]) / bench.audio
+
+
+def goals(bench: Any, rows: dict[str, Any]) -> list[str]:
+    """What was wanted, and what came out."""
+    found = []
+    ours, greedy = rows["Beam, one thread"], rows["greedy"]
+    for name, factor in (("flashlight-text", 1), ("pyctcdecode", 10)):
+        for peer in rows.values():
+            if peer.name.startswith(name) and bench.measured[peer.name]:
+                times = pace(bench, peer, "processor") / pace(bench, ours, "processor")
+                wers = [100 * bench.counts(row)[0].wer for row in (ours, peer)]
+                found.append(
+                    f"- against {peer.name}: {times:.2f} times as fast (goal: {factor}),"
+                    f" WER {wers[0]:.2f} % against {wers[1]:.2f} %"
+                )
+    for name in ("flashlight", "pyctcdecode"):
+        if name in bench.loaded:
+            mine, kenlm = (bench.loaded[which]["lm_memory"] for which in ("ours", name))
+            found.append(f"- language model in memory: {mine / kenlm:.2f} times KenLM's in {name} (goal: at most 2)")
+    before, after = (bench.counts(row)[0].wer for row in (greedy, ours))
+    found.append(f"- WER against greedy: lower by {1 - after / max(before, 1e-9):.1%} (goal on speechocean762: 20 %)")
+    found.append(f"- first call of Beam: {bench.loaded['ours']['first']:.1f} s (compiled code comes from its cache if"
+                 " there is one)")  # fmt: skip
+    return found
+
+
+def processor() -> str:
+    """The machine's name for its processor."""
+    path = Path("/proc/cpuinfo")
+    for entry in path.read_text().splitlines() if path.exists() else []:
+        if entry.startswith("model name"):
+            return entry.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
