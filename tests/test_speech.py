@@ -54,6 +54,44 @@ def test_mel_energies_are_those_of_torchaudio(frontend):
     torch.testing.assert_close(frontend.frames(wave), expected.T, atol=1e-4, rtol=1e-4)
 
 
+def vowel(seconds, tilt):
+    """A steady sound whose harmonics fall off by `tilt` dB each."""
+    time = numpy.arange(round(seconds * 16_000)) / 16_000
+    return torch.tensor(sum(10 ** (-tilt * k / 20) * numpy.sin(2 * numpy.pi * 200 * k * time) for k in range(1, 30)))
+
+
+def test_average_speech_keeps_the_spectrum_of_a_short_word_and_fades_from_a_long_one():
+    alone, beside = Speech(), Speech(prior=1.0)
+    difference = [
+        [(front.frames(vowel(seconds, 0.3).float()) - front.frames(vowel(seconds, 3).float())).mean(0).abs().mean()]
+        for front in (alone, beside)
+        for seconds in (0.3, 60)
+    ]
+    short_alone, long_alone, short_beside, long_beside = (value[0] for value in difference)
+    assert short_alone < 1e-3 and long_alone < 1e-3  # each band is at its own mean
+    assert short_beside > 0.3 and long_beside < short_beside / 10
+    wave = torch.from_numpy(tone(40.0))
+    torch.testing.assert_close(beside.frames(wave), alone.frames(wave), atol=0.15, rtol=0.1)
+
+
+@pytest.mark.parametrize("features", ["mel", "mfcc"])
+def test_with_a_floor_and_average_speech_loudness_is_of_no_matter(features):
+    frontend = Speech(features, prior=1.0, floor=50.0, margin=0.1)
+    wave = torch.from_numpy(tone(0.4))
+    torch.testing.assert_close(frontend.frames(0.5 * wave), frontend.frames(wave), atol=5e-2, rtol=1e-2)
+
+
+@pytest.mark.parametrize("settings", [{}, {"prior": 1.0, "floor": 50.0}])
+def test_margins_are_silence_and_move_nothing(tmp_path, settings):
+    plain, wide = Speech(**settings), Speech(**settings, margin=0.12)
+    soundfile.write(tmp_path / "a.wav", tone(0.5), 16_000)
+    ours, wider = frames(plain, tmp_path / "a.wav"), frames(wide, tmp_path / "a.wav")
+    assert len(wider) == len(ours) + 24 == wide.length(str(tmp_path / "a.wav"))
+    torch.testing.assert_close(wider[12:-12], ours)
+    assert (wider[:12] == wider[0]).all() and (wider[-12:] == wider[0]).all()
+    assert (wider[0] <= ours.min(0).values + 1e-4).all()
+
+
 @pytest.mark.parametrize("samples", [1, 2, 159, 160, 161, 399, 400, 5000])
 def test_even_the_shortest_sound_has_finite_frames(frontend, samples):
     out = frontend.frames(torch.randn(samples))
@@ -62,6 +100,7 @@ def test_even_the_shortest_sound_has_finite_frames(frontend, samples):
 
 def test_silence_stays_quiet(frontend):
     assert frontend.frames(torch.zeros(16_000)).abs().max() < 1e-4
+    assert Speech(prior=1.0, floor=50.0, margin=0.1).frames(torch.zeros(16_000)).abs().max() < 1e-4
     assert frontend.frames(1e-4 * torch.randn(16_000)).abs().mean() < 1.0
 
 
