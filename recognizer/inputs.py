@@ -218,6 +218,34 @@ class References:
             return request.utterance.text
         return next((_content(path) for path in beside(request) if path.is_file()), None)
 
+    def told(self, requests: Sequence[Request]) -> Iterator[Request]:
+        """The requests with their references as their texts; those whose reference cannot be read with that error."""
+        for place, request in enumerate(requests):
+            try:
+                text = None if request.error else self.of(place, request)
+            except ConfigError as error:
+                yield _refused(request.name, error)
+                continue
+            yield dataclasses.replace(request, utterance=dataclasses.replace(request.utterance, text=text))
+
+
+def listed(given: str) -> list[str]:
+    """Words and phrases: of a file, one a line, or parted by commas.
+
+    Raises:
+        ConfigError: there are none, or the file cannot be read.
+    """
+    if Path(given).is_file():
+        lines = _content(Path(given)).splitlines()
+    elif re.search(r"[/\\]|\.\w+$", given) and "," not in given:
+        raise ConfigError(given, "there is no such file of words", "check the path")
+    else:
+        lines = given.split(",")
+    words = [" ".join(line.split()) for line in lines if line.strip()]
+    if not words:
+        raise ConfigError(given or "--hotwords", "names no words", "give some, parted by commas, or one a line")
+    return words
+
 
 def _key(utterance: Utterance) -> tuple[str, float | None, float | None]:
     return os.path.abspath(utterance.path), utterance.start, utterance.end  # noqa: PTH100  # keeps links as they are

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from recognizer.alphabet import Alphabet
+from recognizer.decoders.align import aligned
 from recognizer.decoders.base import Decoder, Hypothesis
-from recognizer.errors import RecognizerError
+from recognizer.errors import AlphabetError, RecognizerError
 from recognizer.frontends.base import Frontend
 from recognizer.manifest import Utterance
-from recognizer.transcript import Transcript, Word, mean, words
+from recognizer.transcript import Mark, Transcript, Word, mean, words
 
 AHEAD = 4
 """So many batches' worth of frames are read before they are sorted by length: more wastes less on padding, fewer
 answers sooner and with less memory."""
+
+T = TypeVar("T")
 
 
 class Model(Protocol):
@@ -37,27 +42,31 @@ class Model(Protocol):
 
 
 @dataclasses.dataclass
-class _Piece:
-    """A part of an utterance that is read at once: its frames until the network has seen them, then its reading."""
+class _Piece(Generic[T]):
+    """A part of an utterance that goes through the network at once: its frames until then, afterwards the answer."""
 
     start: float
     length: int
     frames: Tensor | None
-    hypotheses: list[Hypothesis] | None = None
+    answer: T | None = None
 
 
 @dataclasses.dataclass
-class _Job:
+class _Job(Generic[T]):
     """An utterance and its pieces so far; `opened` once all of them are there, or it is known to be broken."""
 
     utterance: Utterance
-    pieces: list[_Piece] = dataclasses.field(default_factory=list)
+    pieces: list[_Piece[T]] = dataclasses.field(default_factory=list)
     error: RecognizerError | None = None
     opened: bool = False
 
     @property
     def ready(self) -> bool:
-        return self.opened and (self.error is not None or all(piece.hypotheses for piece in self.pieces))
+        return self.opened and (self.error is not None or all(piece.answer is not None for piece in self.pieces))
+
+    @property
+    def answers(self) -> list[T]:
+        return [piece.answer for piece in self.pieces if piece.answer is not None]
 
 
 def transcripts(
@@ -75,22 +84,56 @@ def transcripts(
     Raises:
         DecoderError: the network gave something else than probabilities.
     """
-    queue: deque[_Job] = deque()
-    waiting: list[_Piece] = []
+    for job in _jobs(model, utterances, decoder.decode, budget):
+        yield job.error or _read(model, job)
+
+
+def alignments(model: Model, utterances: Iterable[Utterance], budget: int) -> Iterator[Transcript | RecognizerError]:
+    """As `transcripts`, of the texts that the utterances have: where the words and characters of each stand.
+
+    An utterance whose text is missing, empty, outside the alphabet, or too long for its frames is answered with an
+    error.
+    """
+    for job in _jobs(model, utterances, _rows, budget):
+        try:
+            answer = job.error or _placed(model, job)
+        except RecognizerError as error:
+            answer = error
+        yield answer
+
+
+def matrices(model: Model, utterances: Iterable[Utterance], budget: int) -> Iterator[list[Tensor] | RecognizerError]:
+    """As `transcripts`: for each utterance the log-probabilities [T', A] of its pieces one after the other."""
+    for job in _jobs(model, utterances, _rows, budget):
+        yield job.error or job.answers
+
+
+def _rows(log_probs: Tensor, lengths: Tensor) -> list[Tensor]:
+    """Each row of a batch by itself, in the computer's own memory."""
+    held = log_probs.detach().cpu()
+    return [row[:length].clone() for row, length in zip(held, lengths.tolist(), strict=True)]
+
+
+def _jobs(
+    model: Model, utterances: Iterable[Utterance], read: Callable[[Tensor, Tensor], list[T]], budget: int
+) -> Iterator[_Job[T]]:
+    """The utterances, when what `read` makes of a batch's log-probabilities is there for all of their pieces."""
+    queue: deque[_Job[T]] = deque()
+    waiting: list[_Piece[T]] = []
     held = 0
     for piece in _pieces(model.frontend, utterances, queue):
         waiting.append(piece)
         held += piece.length
         if held >= AHEAD * budget:
-            yield from _answered(model, queue, waiting, decoder, budget)
+            yield from _done(model, queue, waiting, read, budget)
             waiting, held = [], 0
-    yield from _answered(model, queue, waiting, decoder, budget)
+    yield from _done(model, queue, waiting, read, budget)
 
 
-def _pieces(frontend: Frontend[Any], utterances: Iterable[Utterance], queue: deque[_Job]) -> Iterator[_Piece]:
+def _pieces(frontend: Frontend[Any], utterances: Iterable[Utterance], queue: deque[_Job[T]]) -> Iterator[_Piece[T]]:
     """Opens one file after the other; each new job joins the queue."""
     for utterance in utterances:
-        job = _Job(utterance)
+        job = _Job[T](utterance)
         queue.append(job)
         try:
             for start, end in frontend.parts(utterance.path, utterance.start, utterance.end):
@@ -102,20 +145,23 @@ def _pieces(frontend: Frontend[Any], utterances: Iterable[Utterance], queue: deq
         job.opened = True
 
 
-def _answered(
-    model: Model, queue: deque[_Job], waiting: list[_Piece], decoder: Decoder, budget: int
-) -> Iterator[Transcript | RecognizerError]:
+def _done(
+    model: Model,
+    queue: deque[_Job[T]],
+    waiting: list[_Piece[T]],
+    read: Callable[[Tensor, Tensor], list[T]],
+    budget: int,
+) -> Iterator[_Job[T]]:
     for batch in [[], *_batches(waiting, budget)]:
         rows = [piece.frames for piece in batch if piece.frames is not None]
-        for piece, readings in zip(batch, decoder.decode(*model.infer(rows)) if rows else [], strict=True):
-            piece.hypotheses, piece.frames = readings, None
+        for piece, answer in zip(batch, read(*model.infer(rows)) if rows else [], strict=True):
+            piece.answer, piece.frames = answer, None
         while queue and queue[0].ready:
-            job = queue.popleft()
-            yield job.error or _transcript(model, job)
+            yield queue.popleft()
 
 
-def _batches(pieces: Iterable[_Piece], budget: int) -> Iterator[list[_Piece]]:
-    batch: list[_Piece] = []
+def _batches(pieces: Iterable[_Piece[T]], budget: int) -> Iterator[list[_Piece[T]]]:
+    batch: list[_Piece[T]] = []
     for piece in sorted(pieces, key=lambda piece: piece.length):
         if batch and piece.length * (len(batch) + 1) > budget:
             yield batch
@@ -125,43 +171,102 @@ def _batches(pieces: Iterable[_Piece], budget: int) -> Iterator[list[_Piece]]:
         yield batch
 
 
-def _transcript(model: Model, job: _Job) -> Transcript:
+def _read(model: Model, job: _Job[list[Hypothesis]]) -> Transcript:
     """The pieces' words one after the other. A cut lies in a pause, so it parts words."""
-    frontend, alphabet, utterance = model.frontend, model.alphabet, job.utterance
-    found, confidences = list[Word](), list[float]()
-    score, gain, steps, end = 0.0, 0.0, 0, 0.0
-    for piece in job.pieces:
-        assert piece.hypotheses
-        hypothesis = piece.hypotheses[0]
-        end = piece.start + piece.length * frontend.step
-        characters = [alphabet.characters[label - 1] for label in hypothesis.labels]
-        spans, sure, step = hypothesis.spans, hypothesis.confidences, frontend.step * model.reduction
-        found += words(characters, spans, sure, alphabet.normalise, step, piece.start, end)
-        confidences += sure
-        score += hypothesis.score
-        gain += hypothesis.gain
-        steps += math.ceil(piece.length / model.reduction)
-    start = job.pieces[0].start
+    best = [readings[0] for readings in job.answers]
+    marks = [_marks(model, one, steps) for one, steps in zip(best, _steps(model, job), strict=True)]
+    found = [
+        word
+        for one, written in zip(best, marks, strict=True)
+        for word in words(written, model.alphabet.normalise, one.words)
+    ]
+    score, gain = sum(one.score for one in best), sum(one.gain for one in best)
+    others = alternatives(model.alphabet, job.answers)
+    return _transcript(model, job, list(itertools.chain(*marks)), found, score, gain, others)
+
+
+def _placed(model: Model, job: _Job[Tensor]) -> Transcript:
+    """The given text's words: the pieces are laid end to end, for no one knows which words stand in which."""
+    path, alphabet = job.utterance.path, model.alphabet
+    text = alphabet.normalise(job.utterance.text or "")
+    if not text:
+        raise AlphabetError(path, "has no text to align", "give one with --reference, in a manifest or beside the file")
+    if alphabet.missing(text):
+        folds = {"lower": text.lower(), "upper": text.upper()}
+        case = next((case for case, folded in folds.items() if not alphabet.missing(folded)), None)
+        most = ", ".join(f"{one!r} x {count}" for one, count in alphabet.missing(text).most_common(8))
+        remedy = f"give it in {case} case" if case else "write it with the characters of the model"
+        raise AlphabetError(path, f"its text has characters that the model cannot write ({most})", remedy)
+    hypothesis = aligned(torch.cat(job.answers), alphabet.encode(text), path)
+    steps = [step for piece in _steps(model, job) for step in piece]
+    marks = _marks(model, hypothesis, steps)
+    return _transcript(model, job, marks, list(words(marks, alphabet.normalise)), hypothesis.score)
+
+
+def _steps(model: Model, job: _Job[Any]) -> list[list[tuple[float, float]]]:
+    """Where each of the network's frames begins and ends, in units, piece by piece; none reaches into the next."""
+    unit, stride = model.frontend.step, model.reduction
+    found = []
+    for piece, following in itertools.zip_longest(job.pieces, job.pieces[1:]):
+        end = piece.start + piece.length * unit
+        end = min(end, following.start) if following else end
+        edges = [min(piece.start + frame * unit, end) for frame in range(0, piece.length + stride, stride)]
+        found.append(list(itertools.pairwise(edges)))
+    return found
+
+
+def _marks(model: Model, hypothesis: Hypothesis, steps: Sequence[tuple[float, float]]) -> list[Mark]:
+    """What each label of the hypothesis writes, where, and how surely."""
+    return [
+        Mark(model.alphabet.characters[label - 1], steps[first][0], steps[stop - 1][1], sure)
+        for label, (first, stop), sure in zip(hypothesis.labels, hypothesis.spans, hypothesis.confidences, strict=True)
+    ]
+
+
+def _transcript(
+    model: Model,
+    job: _Job[Any],
+    marks: Sequence[Mark],
+    found: Sequence[Word],
+    score: float,
+    gain: float = 0.0,
+    others: tuple[tuple[str, float], ...] = (),
+) -> Transcript:
+    """`marks` are all characters, the spaces among them: whether a word ends there is uncertain, too."""
+    first, last, utterance = job.pieces[0], job.pieces[-1], job.utterance
+    steps = sum(math.ceil(piece.length / model.reduction) for piece in job.pieces)
     return Transcript(
         path=utterance.path,
         text=" ".join(word.text for word in found),
         score=score + gain,
-        confidence=mean(confidences) if confidences else math.exp(score / max(1, steps)),
+        confidence=mean([mark.confidence for mark in marks]) if marks else math.exp(score / max(1, steps)),
         words=tuple(found),
-        unit=frontend.unit,
-        duration=end - start,
-        start=start,
+        unit=model.frontend.unit,
+        duration=last.start + last.length * model.frontend.step - first.start,
+        start=first.start,
         part=utterance.start is not None or utterance.end is not None,
-        alternatives=alternatives(alphabet, [piece.hypotheses or [] for piece in job.pieces]),
+        alternatives=others,
     )
 
 
 def alternatives(alphabet: Alphabet, pieces: Sequence[list[Hypothesis]]) -> tuple[tuple[str, float], ...]:
-    """The readings of a file beside its best: those of its pieces, put together, as many as a piece has at most."""
+    """The readings of a file beside its best: those of its pieces, put together, as many as a piece has at most.
+
+    Best first, and no text twice: readings that differ in their spaces alone are one, with the best one's score.
+    """
     most = max(map(len, pieces))
-    found = [("", 0.0)]
+    found = {"": 0.0}
     for readings in pieces:
-        texts = [(alphabet.decode(reading.labels), reading.score + reading.gain) for reading in readings]
-        both = [(f"{before} {text}", score + value) for before, score in found for text, value in texts]
-        found = sorted(both, key=lambda reading: -reading[1])[:most]
-    return tuple((alphabet.normalise(text), score) for text, score in found[1:])
+        both: dict[str, float] = {}
+        for before, score in found.items():
+            for reading in readings:
+                text = alphabet.normalise(f"{before} {written(alphabet, reading)}")
+                total = score + reading.score + reading.gain
+                both[text] = max(total, both.get(text, -math.inf))
+        found = dict(sorted(both.items(), key=lambda reading: -reading[1])[:most])
+    return tuple(found.items())[1:]
+
+
+def written(alphabet: Alphabet, hypothesis: Hypothesis) -> str:
+    """The text of a hypothesis: what its labels spell or, with a lexicon, its words."""
+    return alphabet.decode(hypothesis.labels) if hypothesis.words is None else " ".join(hypothesis.words)

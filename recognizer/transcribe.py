@@ -6,84 +6,28 @@ import argparse
 import dataclasses
 import logging
 import os
+import shlex
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
+from recognizer.console import bar, say
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
-from recognizer.writers import WRITERS
+from recognizer.options import BEAM, SUBTITLES, flag, parser, refuse_idle
+from recognizer.writers import WORDS, WRITERS
 
 # Torch takes seconds to load: everything that needs it is imported once the arguments are known to be right.
 if TYPE_CHECKING:
-    from recognizer.alphabet import Alphabet
-    from recognizer.decoders import Decoder
-    from recognizer.inputs import Request
-    from recognizer.metrics import Counts
+    from recognizer.decoders import Beam, Decoder
+    from recognizer.inputs import References, Request
+    from recognizer.manifest import Utterance
     from recognizer.model import Recognizer
     from recognizer.transcript import Transcript
 
 RUNS = Path("runs")
-ENOUGH = 10  # speakers: drawing from fewer says little about how others would fare
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = argparse.ArgumentParser(
-        description="Write down what sound files say, and what pen strokes and line images read.",
-        epilog="Texts go to standard output (or into --output-dir), all else to standard error: errors, one line each;"
-        " and, for files with a reference, WER, CER, MER and WIL with substitutions S, deletions D and insertions I."
-        " Exit status: 0 all was read, 1 some files could not be read, 2 nothing could be done.",
-    )
-    made.add_argument(
-        "inputs", nargs="+", metavar="INPUT",
-        help="files, folders, quoted globs, manifests (.tsv), or - for a file on standard input",
-    )  # fmt: skip
-    made.add_argument(
-        "--model", metavar="PATH",
-        help="a checkpoint; without it the newest one under runs/ that reads such files, the best of its run",
-    )  # fmt: skip
-    made.add_argument(
-        "--format", choices=list(WRITERS), default="txt",
-        help="txt (default; for several files path<TAB>text), tsv (a manifest), json (one line a file), srt, vtt",
-    )  # fmt: skip
-    made.add_argument("--output-dir", metavar="FOLDER", type=Path, help="one file for each input, named after it")
-    made.add_argument(
-        "--reference", metavar="TEXT|FILE|MANIFEST",
-        help="what should be read: a text, a file with a line for each input, or a manifest; without it the texts of"
-        " manifests and the .gt.txt or .txt files beside the inputs are taken",
-    )  # fmt: skip
-    _decoding(made.add_argument_group("decoding"))
-    made.add_argument("--errors", action="store_true", help="show reference and text word by word where they differ")
-    made.add_argument("--device", default="auto", help="auto (default: cuda if there is one), cpu, cuda, cuda:1, ...")
-    made.add_argument(
-        "--batch-frames", metavar="N", type=_positive, default=24_000,
-        help="frames read at once, padding counted in (default 24000); fewer need less memory",
-    )  # fmt: skip
-    made.add_argument("--threads", metavar="N", type=_positive, help="processor cores to use (default: all)")
-    return made
-
-
-def _decoding(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--decoder", choices=["greedy", "beam"],
-        help="greedy: the likeliest label of each frame; beam: prefix beam search; default: beam if there is an option"
-        " for it, else greedy",
-    )  # fmt: skip
-    group.add_argument("--beam", metavar="N", type=_positive, help="prefixes that the beam keeps (default 100)")
-    group.add_argument("--lm", metavar="FILE", help="an n-gram model of words or characters for the beam: ARPA, .gz")
-    group.add_argument("--lm-weight", metavar="X", type=float, help="weight of its logarithms (default 0.5)")
-    group.add_argument("--word-bonus", metavar="X", type=float, help="added for each of its tokens (default 1.0)")
-    group.add_argument("--nbest", metavar="N", type=_positive, help="readings of each file that json shows (default 1)")
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
-    return number
+SPARE = 4  # times as many readings are asked for as are shown, since some differ in their spaces alone
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,71 +51,138 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _transcribe(options: argparse.Namespace) -> int:
     import torch
 
-    from recognizer import inputs, reading
+    from recognizer import inputs
 
+    refuse_idle(options)
     if options.threads:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as scratch:
-        _refuse_idle(options)
         found = inputs.requests(options.inputs, sys.stdin.buffer.read, Path(scratch))
         model = _model(options, {inputs.kind(request.utterance.path) for request in found if not request.error})
         requests = list(inputs.fitting(found, model.frontend))
         references = inputs.References(options.reference, len(requests))
-        output = _Output(options, requests)
-        scores = _Scores(model.alphabet, options.errors)
-        utterances = (request.utterance for request in requests if not request.error)
-        answers = reading.transcripts(model, utterances, _decoder(options, model), options.batch_frames)
-        failed = False
-        bar = _bar(len(requests))
         try:
-            for place, request in enumerate(requests):
-                answer = request.error or next(answers)
-                bar.update()
-                if isinstance(answer, RecognizerError):
-                    failed = True
-                    _say(f"error: {_renamed(answer, request)}")
-                    continue
-                output.write(place, dataclasses.replace(answer, path=request.name))
-                try:
-                    reference = references.of(place, request)
-                except ConfigError as error:
-                    failed = True
-                    _say(f"error: {error}")
-                    continue
-                if reference is not None:
-                    scores.add(request, reference, answer.text)
+            if options.tune:
+                return _tune(options, model, list(references.told(requests)))
+            if options.align:
+                return _align(options, model, list(references.told(requests)))
+            return _read(options, model, requests, references)
         except torch.OutOfMemoryError as error:
             what = f"a batch of {options.batch_frames} frames does not fit into the memory of {model.device}"
             raise ConfigError("--batch-frames", what, "give a smaller number") from error
-        finally:
-            bar.close()
-        scores.total()
+
+
+def _read(options: argparse.Namespace, model: Recognizer, requests: Sequence[Request], references: References) -> int:
+    """Write what stands in the files, and compare it with what should."""
+    from recognizer import reading
+    from recognizer.scores import Scores
+
+    output = _Output(options, requests)
+    scores = Scores(model.alphabet, options.errors)
+    answers = reading.transcripts(model, _utterances(requests), _decoder(options, model), options.batch_frames)
+    failed = False
+    for place, request, answer in _answered(requests, answers):
+        if isinstance(answer, RecognizerError):
+            failed = True
+            continue
+        others = answer.alternatives[: (options.nbest or 1) - 1]
+        output.write(place, dataclasses.replace(answer, alternatives=others))
+        try:
+            reference = references.of(place, request)
+        except ConfigError as error:
+            failed = True
+            say(f"error: {error}")
+            continue
+        if reference is not None:
+            scores.add(request.name, request.utterance.speaker, reference, answer.text)
+    scores.total()
     return int(failed)
 
 
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What the options say to the beam: its own names for what was given."""
-    names = {"beam": "width", "lm": "lm", "lm_weight": "weight", "word_bonus": "bonus", "nbest": "nbest"}
-    return {to: value for name, to in names.items() if (value := getattr(options, name)) is not None}
+def _align(options: argparse.Namespace, model: Recognizer, requests: Sequence[Request]) -> int:
+    """Write where the words of the references stand."""
+    from recognizer import reading
+
+    output = _Output(options, requests)
+    failed = False
+    answers = reading.alignments(model, _utterances(requests), options.batch_frames)
+    for place, _, answer in _answered(requests, answers):
+        if isinstance(answer, RecognizerError):
+            failed = True
+        else:
+            output.write(place, answer)
+    return int(failed)
 
 
-def _refuse_idle(options: argparse.Namespace) -> None:
-    """Options that nothing would heed are mistakes."""
-    given = _settings(options)
-    if options.decoder == "greedy" and given:
-        raise ConfigError("--decoder", "greedy has no options of the beam", "give --decoder beam, or leave them out")
-    if not options.lm and given.keys() & {"weight", "bonus"}:
-        raise ConfigError("--lm-weight, --word-bonus", "are given without a model", "name one with --lm")
-    if options.nbest and options.format != "json":
-        raise ConfigError("--nbest", f"{options.format} has no room for other readings", "give --format json")
+def _tune(options: argparse.Namespace, model: Recognizer, requests: Sequence[Request]) -> int:
+    """Print the error rates for many weights and bonuses, and the flags of the best."""
+    from recognizer import reading, tune
+
+    beam = _beam(options, model)
+    files, texts, failed = [], [], False
+    for _, request, answer in _answered(requests, reading.matrices(model, _utterances(requests), options.batch_frames)):
+        if isinstance(answer, RecognizerError):
+            failed = True
+        elif not model.alphabet.normalise(request.utterance.text or ""):
+            failed = True
+            say(f"error: {ConfigError(request.name, 'has no text to compare with', 'give one with --reference')}")
+        else:
+            files.append(answer)
+            texts.append(request.utterance.text or "")
+    if not files:
+        raise ConfigError("--tune", "there is no file with a text to compare with", "give a validation manifest")
+    readings = tune.Readings(model.alphabet, files, texts)
+    with bar(None, "cell") as cells:
+
+        def measure(weight: float, bonus: float) -> tune.Cell:
+            cells.update()
+            return readings.cell(beam, weight, bonus)
+
+        found = tune.search(measure, beam.characters)
+    best, greedy = found[0], readings.counts(model.greedy)
+    say(f"WER/CER of {len(files)} files; greedy: {greedy.wer:.1%}/{greedy.cer:.1%}")
+    given = {name: getattr(options, name) for name in ("beam", "lm", "lexicon", "hotwords", "hotword_bonus")}
+    given |= {"lm_weight": f"{best.weight:g}", "word_bonus": f"{best.bonus:g}"}
+    flags = " ".join(f"{flag(name)} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
+    say(f"{tune.table(found)}{flags}", sys.stdout)
+    return int(failed)
+
+
+T = TypeVar("T")
+
+
+def _answered(
+    requests: Sequence[Request], answers: Iterator[T | RecognizerError]
+) -> Iterator[tuple[int, Request, T | RecognizerError]]:
+    """Each request with its place and its answer, which bears its name; the errors are said."""
+    with bar(len(requests), "file") as done:
+        for place, request in enumerate(requests):
+            answer = request.error or next(answers)
+            done.update()
+            if isinstance(answer, RecognizerError):
+                say(f"error: {_renamed(answer, request)}")
+            yield place, request, answer
+
+
+def _utterances(requests: Sequence[Request]) -> Iterator[Utterance]:
+    return (request.utterance for request in requests if not request.error)
 
 
 def _decoder(options: argparse.Namespace, model: Recognizer) -> Decoder:
-    from recognizer.decoders import Beam
+    wanted = options.decoder == "beam" or any(getattr(options, name) is not None for name in BEAM)
+    return _beam(options, model) if wanted else model.greedy
 
-    given = _settings(options)
-    wanted = options.decoder == "beam" or given
-    return Beam(model.alphabet, threads=options.threads, **given) if wanted else model.greedy
+
+def _beam(options: argparse.Namespace, model: Recognizer) -> Beam:
+    from recognizer.decoders import Beam
+    from recognizer.inputs import listed
+
+    given = {to: value for name, to in BEAM.items() if (value := getattr(options, name)) is not None}
+    if "hotwords" in given:
+        given["hotwords"] = listed(given["hotwords"])
+    if options.nbest:
+        given["nbest"] = SPARE * options.nbest
+    return Beam(model.alphabet, threads=options.threads, **given)
 
 
 def _renamed(error: RecognizerError, request: Request) -> RecognizerError:
@@ -197,7 +208,7 @@ def _model(options: argparse.Namespace, kinds: set[str | None]) -> Recognizer:
     for path in checkpoints(RUNS):
         model = Recognizer.load(path, device)
         if model.frontend.name in kinds or kinds <= {None}:
-            _say(f"model {path}")
+            say(f"model {path}")
             return model
         seen.append(f"{path} reads {model.frontend.name!r}")
     wanted = " or ".join(sorted(repr(kind) for kind in kinds if kind))
@@ -220,9 +231,11 @@ class _Output:
     def __init__(self, options: argparse.Namespace, requests: Sequence[Request]) -> None:
         from recognizer.inputs import beside, targets
 
-        self.writer = WRITERS[options.format]
+        whole = not options.words and (not options.align or options.format in SUBTITLES)
+        self.writer = (WRITERS if whole else WORDS)[options.format]
         self.entry = self.writer.entry if len(requests) == 1 else self.writer.shared
         self.head = self.writer.head
+        self.names = [request.name for request in requests]
         self.targets = targets(requests, options.output_dir, options.format) if options.output_dir else None
         if self.targets is None and self.entry is None:
             what = f"{options.format} of {len(requests)} files cannot share standard output"
@@ -233,9 +246,10 @@ class _Output:
                                   "give another --output-dir")  # fmt: skip
 
     def write(self, place: int, transcript: Transcript) -> None:
+        transcript = dataclasses.replace(transcript, path=self.names[place])
         if self.targets is None:
             assert self.entry is not None
-            _say(self.head + self.entry(transcript), sys.stdout, end="")
+            say(self.head + self.entry(transcript), sys.stdout, end="")
             self.head = ""
             return
         target = self.targets[place]
@@ -244,72 +258,6 @@ class _Output:
             target.write_text(self.writer.document(transcript), encoding="utf-8", newline="\n")
         except OSError as error:
             raise ConfigError(target, f"cannot be written ({error.strerror})", "give another --output-dir") from error
-
-
-class _Scores:
-    """Compares texts with their references, in the alphabet's normal form, and says what it finds."""
-
-    def __init__(self, alphabet: Alphabet, listed: bool) -> None:
-        self.alphabet, self.listed = alphabet, listed
-        self.counts: list[Counts] = []
-        self.people: list[str | None] = []
-        self.missing: Counter[str] = Counter()
-
-    def add(self, request: Request, reference: str, text: str) -> None:
-        from recognizer.metrics import Counts, alignment
-
-        reference = self.alphabet.normalise(reference)
-        self.counts.append(Counts.of(reference, text))
-        self.people.append(request.utterance.speaker)
-        self.missing += self.alphabet.missing(reference)
-        _say(f"{request.name}: {_rates(self.counts[-1])}")
-        if self.listed and reference != text:
-            _say(alignment(reference, text))
-
-    def total(self) -> None:
-        """All files together. The interval draws speakers, where many are known: files of one go together."""
-        from recognizer.metrics import Counts, bootstrap
-
-        if self.missing:
-            most = ", ".join(f"{character!r} x {count}" for character, count in self.missing.most_common(8))
-            _say(f"{self.missing.total()} characters of the references are not in the model's alphabet ({most})")
-        if len(self.counts) < 2:
-            return
-        people = set(self.people)
-        parts, drawn = self.counts, "files"
-        if None not in people and len(people) >= ENOUGH:
-            spoken = zip(self.people, self.counts, strict=True)
-            sums: dict[str | None, Counts] = {}
-            for person, counts in spoken:
-                sums[person] = sums.get(person, Counts()) + counts
-            parts, drawn = list(sums.values()), "speakers"
-        low, high = bootstrap(parts)
-        _say(f"all {len(self.counts)} files: {_rates(sum(self.counts, Counts()))}")
-        _say(f"WER lies within {low:.1%} and {high:.1%} (95 %, bootstrap over {len(parts)} {drawn})")
-
-
-def _rates(counts: Counts) -> str:
-    rates = "  ".join(f"{name.upper()} {rate:.1%}" for name, rate in counts.rates().items())
-    words, characters = (
-        f"S {edits.substitutions} D {edits.deletions} I {edits.insertions} of {edits.reference}"
-        for edits in (counts.words, counts.characters)
-    )
-    return f"{rates}  words {words}, characters {characters}"
-
-
-def _bar(total: int) -> Any:
-    """A progress bar, where someone watches, once the work has taken some seconds."""
-    import tqdm
-
-    return tqdm.tqdm(total=total, unit="file", delay=3, disable=not sys.stderr.isatty(), leave=False)
-
-
-def _say(text: str, file: Any = None, end: str = "\n") -> None:
-    """Write at once, above the progress bar if there is one."""
-    import tqdm
-
-    tqdm.tqdm.write(text, file=file or sys.stderr, end=end)
-    (file or sys.stderr).flush()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What was read in one file: the text, how sure the model is, and where each word stands."""
+"""What was read in one file: the text, how sure the model is, and where each word and character stands."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
-class Word:
-    """A word and its place, in the unit of the transcript; `confidence` lies in [0, 1]."""
+class Mark:
+    """A piece of text and its place, in the unit of the transcript; `confidence` lies in [0, 1]."""
 
     text: str
     start: float
     end: float
     confidence: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Word(Mark):
+    """A word and its place; `characters` are what it was written with: where a lexicon lists it, its spelling."""
+
+    characters: tuple[Mark, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,32 +54,25 @@ class Transcript:
 
 
 def words(
-    characters: Sequence[str],
-    spans: Sequence[tuple[int, int]],
-    confidences: Sequence[float],
-    normalise: Callable[[str], str],
-    step: float,
-    start: float,
-    end: float,
+    characters: Sequence[Mark], normalise: Callable[[str], str], listed: Sequence[str] | None = None
 ) -> Iterator[Word]:
     """The words that `characters` make: what stands between spaces; a script without spaces gives one.
 
     Args:
-        characters: the text of each label, in order; a grapheme may be several code points.
-        spans: for each the network's frames [first, last + 1).
-        confidences: for each, in (0, 1]; a word's is their geometric mean.
+        characters: what each label writes and where, in order; a grapheme may be several code points.
         normalise: brings a text to the alphabet's normal form.
-        step: units that one of the network's frames advances.
-        start, end: where the signal begins and ends, in units; no word reaches beyond.
+        listed: for each word what a lexicon writes for it.
     """
-    first = 0
+    first, found = 0, 0
     for place in range(len(characters) + 1):
-        if place < len(characters) and not characters[place].isspace():
+        if place < len(characters) and not characters[place].text.isspace():
             continue
         if place > first:
-            begin, stop = (start + step * frame for frame in (spans[first][0], spans[place - 1][1]))
-            text = normalise("".join(characters[first:place]))
-            yield Word(text, min(begin, end), min(stop, end), mean(confidences[first:place]))
+            group = tuple(characters[first:place])
+            text = "".join(mark.text for mark in group) if listed is None else listed[found]
+            sure = mean([mark.confidence for mark in group])
+            yield Word(normalise(text), group[0].start, group[-1].end, sure, group)
+            found += 1
         first = place + 1
 
 

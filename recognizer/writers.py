@@ -1,19 +1,14 @@
-"""Transcripts -> plain text, tables, JSON and subtitles."""
+"""Transcripts -> plain text, tables, JSON and subtitles, of whole texts or word by word."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from recognizer.errors import ConfigError
-from recognizer.transcript import Transcript, Word
-
-WIDTH, LINES = 42, 2  # characters and lines of a subtitle: what is customary on television and on the web
-LONGEST, SHORTEST = 7.0, 1.0  # seconds that a subtitle stands
-PAUSE = 0.7  # seconds of silence that end a subtitle
+from recognizer import subtitles
+from recognizer.transcript import Mark, Transcript
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,16 +42,48 @@ def _named(transcript: Transcript) -> str:
     return f"{_field(transcript.path)}\t{_text(transcript)}"
 
 
+def _timed(transcript: Transcript) -> str:
+    """A line for each word: start, end, confidence, word."""
+    return "".join(
+        f"{_number(word.start)}\t{_number(word.end)}\t{word.confidence:.4f}\t{_field(word.text)}\n"
+        for word in transcript.words
+    )
+
+
+def _named_timed(transcript: Transcript) -> str:
+    path = _field(transcript.path)
+    return "".join(f"{path}\t{line}\n" for line in _timed(transcript).split("\n")[:-1])
+
+
 def _row(transcript: Transcript) -> str:
     """A row of a manifest, so that a corrected table can be trained on; start and end only where a part was read."""
     end = transcript.start + transcript.duration
-    part = (f"{transcript.start:.6g}", f"{end:.6g}") if transcript.part else ("", "")
-    fields = (_field(transcript.path), _field(transcript.text), *part, f"{transcript.duration:.6g}")
+    part = (_number(transcript.start), _number(end)) if transcript.part else ("", "")
+    fields = (_field(transcript.path), _field(transcript.text), *part, _number(transcript.duration))
     return "\t".join(fields) + "\n"
+
+
+def _rows(transcript: Transcript) -> str:
+    """A row of a manifest for each word, so that words can be cut out and trained on."""
+    parts = [
+        dataclasses.replace(transcript, text=word.text, start=word.start, duration=word.end - word.start, part=True)
+        for word in transcript.words
+    ]
+    return "".join(map(_row, parts))
 
 
 def _json(transcript: Transcript) -> str:
     """One line: several files make JSON Lines."""
+    return _object(transcript, [_place(word) for word in transcript.words])
+
+
+def _json_spelt(transcript: Transcript) -> str:
+    """As `_json`, and each word with its characters."""
+    words = [{**_place(word), "characters": [_place(mark) for mark in word.characters]} for word in transcript.words]
+    return _object(transcript, words)
+
+
+def _object(transcript: Transcript, words: list[dict[str, Any]]) -> str:
     row = {
         "path": transcript.path,
         "text": transcript.text,
@@ -65,48 +92,60 @@ def _json(transcript: Transcript) -> str:
         "unit": transcript.unit,
         "start": round(transcript.start, 3),
         "duration": round(transcript.duration, 3),
-        "words": [
-            {
-                "text": word.text,
-                "start": round(word.start, 3),
-                "end": round(word.end, 3),
-                "confidence": round(word.confidence, 4),
-            }
-            for word in transcript.words
-        ],
+        "words": words,
     }
     if transcript.alternatives:
         row["alternatives"] = [{"text": text, "score": round(score, 4)} for text, score in transcript.alternatives]
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _srt(transcript: Transcript) -> str:
+def _place(mark: Mark) -> dict[str, Any]:
+    places = {"start": round(mark.start, 3), "end": round(mark.end, 3)}
+    return {"text": mark.text, **places, "confidence": round(mark.confidence, 4)}
+
+
+def _srt(cues: Iterable[Mark]) -> str:
     """SubRip. It knows no escapes; only its arrow must not stand in a text."""
     return "\n".join(
         f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{cue.text.replace('-->', '-- >')}\n"
-        for number, cue in enumerate(_cues(transcript), start=1)
+        for number, cue in enumerate(cues, start=1)
     )
 
 
-def _vtt(transcript: Transcript) -> str:
+def _vtt(cues: Iterable[Mark]) -> str:
     """WebVTT (W3C 2019); `&`, `<` and `>` are escaped as section 4.2.2 wants."""
-    return "".join(
-        f"\n{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_escaped(cue.text)}\n" for cue in _cues(transcript)
-    )
+    return "".join(f"\n{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_escaped(cue.text)}\n" for cue in cues)
 
+
+_MANIFEST = "path\ttext\tstart\tend\tduration\n"
 
 WRITERS: dict[str, Writer] = {
     "txt": Writer(_text, shared=_named),
-    "tsv": Writer(_row, "path\ttext\tstart\tend\tduration\n", shared=_row),
+    "tsv": Writer(_row, _MANIFEST, shared=_row),
     "json": Writer(_json, shared=_json),
-    "srt": Writer(_srt),
-    "vtt": Writer(_vtt, "WEBVTT\n"),
+    "srt": Writer(lambda transcript: _srt(subtitles.cues(transcript))),
+    "vtt": Writer(lambda transcript: _vtt(subtitles.cues(transcript)), "WEBVTT\n"),
 }
+"""Whole texts."""
+
+WORDS: dict[str, Writer] = {
+    "txt": Writer(_timed, shared=_named_timed),
+    "tsv": Writer(_rows, _MANIFEST, shared=_rows),
+    "json": Writer(_json_spelt, shared=_json_spelt),
+    "srt": Writer(lambda transcript: _srt(subtitles.singles(transcript))),
+    "vtt": Writer(lambda transcript: _vtt(subtitles.singles(transcript)), "WEBVTT\n"),
+}
+"""Word by word; the same names."""
 
 
 def _field(text: str) -> str:
     """Tabs and line breaks, which part fields and rows, become spaces."""
     return " ".join(part for part in text.replace("\r", "\n").replace("\t", "\n").split("\n") if part)
+
+
+def _number(units: float) -> str:
+    """Thousandths, without zeros at the end."""
+    return f"{units:.3f}".rstrip("0").rstrip(".")
 
 
 def _escaped(text: str) -> str:
@@ -117,56 +156,3 @@ def _clock(seconds: float, point: str) -> str:
     milliseconds = round(seconds * 1000)
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"
-
-
-def _cues(transcript: Transcript) -> Iterator[Word]:
-    """Subtitles: words in groups that fit, parted at pauses, each shown long enough to be read."""
-    if transcript.unit != "seconds":
-        raise ConfigError(
-            transcript.path, f"is measured in {transcript.unit}, not in seconds", "write txt, tsv or json"
-        )
-    groups: list[list[Word]] = []
-    for word in itertools.chain.from_iterable(map(_pieces, transcript.words)):
-        group = groups[-1] if groups else []
-        if (
-            group
-            and word.start - group[-1].end <= PAUSE
-            and word.end - group[0].start <= LONGEST
-            and len(_lines([*group, word])) <= LINES
-        ):
-            group.append(word)
-        else:
-            groups.append([word])
-    starts = [group[0].start for group in groups] + [transcript.start + transcript.duration]
-    for group, following in zip(groups, starts[1:], strict=True):
-        start, end = group[0].start, max(word.end for word in group)
-        end = min(max(end, min(start + SHORTEST, following)), start + LONGEST)
-        yield Word("\n".join(_lines(group)), start, end, min(word.confidence for word in group))
-
-
-def _lines(words: Sequence[Word]) -> list[str]:
-    lines: list[str] = []
-    for word in words:
-        if lines and _width(lines[-1]) + 1 + _width(word.text) <= WIDTH:
-            lines[-1] += " " + word.text
-        else:
-            lines.append(word.text)
-    return lines
-
-
-def _pieces(word: Word) -> Iterator[Word]:
-    """A word that no line can hold, as in scripts without spaces, is cut; its time is shared out evenly."""
-    cuts = [0]
-    for place, character in enumerate(word.text):
-        if not unicodedata.combining(character) and _width(word.text[cuts[-1] : place]) == WIDTH:
-            cuts.append(place)
-    cuts.append(len(word.text))
-    pace = (word.end - word.start) / max(1, len(word.text))
-    for begin, end in itertools.pairwise(cuts):
-        times = word.start + pace * begin, word.start + pace * end
-        yield dataclasses.replace(word, text=word.text[begin:end], start=times[0], end=times[1])
-
-
-def _width(text: str) -> int:
-    """Characters without combining marks, which take no room."""
-    return sum(not unicodedata.combining(character) for character in text)

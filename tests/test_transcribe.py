@@ -262,16 +262,18 @@ def test_unknown_flags_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_beam_reads_with_a_language_model_and_shows_other_readings(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    model = tiny.checkpoint(tmp_path / "models" / "any.ckpt")
+    model = tiny.checkpoint(tmp_path / "models" / "any.ckpt", letters="abc")
     tiny.sound(Path("x.wav"))
     Path("text.txt").write_text("abc cab\nabc\n", encoding="utf-8")
     assert lm.main(["text.txt", "--output", "x.arpa"]) == 0
     assert run(capsys, "x.wav", "--model", model, "--decoder", "beam")[0] == 0
-    beam = ("--beam", 10, "--lm", "x.arpa", "--lm-weight", 3, "--word-bonus", 0.5, "--nbest", 4)
+    beam = ("--beam", 200, "--lm", "x.arpa", "--lm-weight", 3, "--word-bonus", 0.5, "--nbest", 4)
     status, out, _ = run(capsys, "x.wav", "--model", model, "--format", "json", *beam)
     row = json.loads(out)
-    scores = [row["score"], *(other["score"] for other in row["alternatives"])]
-    assert status == 0 and len(scores) == 4 and scores == sorted(scores, reverse=True)
+    readings = [(row["text"], row["score"]), *((other["text"], other["score"]) for other in row["alternatives"])]
+    scores = [score for _, score in readings]
+    assert status == 0 and len(readings) == 4 and scores == sorted(scores, reverse=True)
+    assert len({text for text, _ in readings}) == 4
 
 
 def test_the_readings_of_a_file_are_those_of_its_parts() -> None:

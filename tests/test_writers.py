@@ -1,19 +1,17 @@
-"""Every output format: golden files with a quote, a tab and a right-to-left text, and the laws of subtitles."""
+"""Every output format: golden files with a quote, a tab and a right-to-left text, word by word, too."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from recognizer import manifest
 from recognizer.errors import ConfigError
-from recognizer.transcript import Transcript, Word, mean, words
-from recognizer.writers import LINES, LONGEST, WIDTH, WRITERS
+from recognizer.transcript import Mark, Transcript, Word, mean, words
+from recognizer.writers import WORDS, WRITERS
 
 
 def transcript(text: str, path: str = "talk.wav", pace: float = 0.5, **given: object) -> Transcript:
@@ -50,10 +48,58 @@ GOLDEN = {
 }
 
 
+SPELT = dataclasses.replace(
+    transcript("so it", "a\tb.wav", start=1.0, duration=1300.0),
+    words=(
+        Word("so", 1.5, 1.75, 0.875, (Mark("s", 1.5, 1.625, 0.75), Mark("o", 1.625, 1.75, 1.0))),
+        Word("\u05d0\t", 1234.5678, 1235.0, 0.25, ()),
+    ),
+)
+GOLDEN_WORDS = {
+    ("txt", "spelt"): "1.5\t1.75\t0.8750\tso\n1234.568\t1235\t0.2500\t\u05d0\n",
+    ("txt", "empty"): "",
+    ("tsv", "spelt"): (
+        "path\ttext\tstart\tend\tduration\na b.wav\tso\t1.5\t1.75\t0.25\na b.wav\t\u05d0\t1234.568\t1235\t0.432\n"
+    ),
+    ("tsv", "empty"): "path\ttext\tstart\tend\tduration\n",
+    ("json", "spelt"): (
+        '{"path": "a\\tb.wav", "text": "so it", "confidence": 0.9, "score": -1.25, "unit": "seconds", "start": 1.0,'
+        ' "duration": 1300.0, "words": [{"text": "so", "start": 1.5, "end": 1.75, "confidence": 0.875, "characters":'
+        ' [{"text": "s", "start": 1.5, "end": 1.625, "confidence": 0.75},'
+        ' {"text": "o", "start": 1.625, "end": 1.75, "confidence": 1.0}]},'
+        ' {"text": "\u05d0\\t", "start": 1234.568, "end": 1235.0, "confidence": 0.25, "characters": []}]}\n'
+    ),
+    ("srt", "spelt"): ("1\n00:00:01,500 --> 00:00:01,750\nso\n\n2\n00:20:34,568 --> 00:20:35,000\n\u05d0\t\n"),
+    ("vtt", "spelt"): ("WEBVTT\n\n00:00:01.500 --> 00:00:01.750\nso\n\n00:20:34.568 --> 00:20:35.000\n\u05d0\t\n"),
+}
+
+
 @pytest.mark.parametrize(("format", "case"), GOLDEN)
 def test_golden(format: str, case: str) -> None:
     given = {"quote": QUOTE, "hebrew": HEBREW, "empty": EMPTY}[case]
     assert WRITERS[format].document(given) == GOLDEN[format, case]
+
+
+@pytest.mark.parametrize(("format", "case"), GOLDEN_WORDS)
+def test_golden_word_by_word(format: str, case: str) -> None:
+    given = {"spelt": SPELT, "empty": EMPTY}[case]
+    assert WORDS[format].document(given) == GOLDEN_WORDS[format, case]
+
+
+def test_word_by_word_in_one_stream() -> None:
+    assert WORDS.keys() == WRITERS.keys()
+    assert WORDS["srt"].shared is WORDS["vtt"].shared is None
+    shared = WORDS["txt"].shared
+    assert shared is not None
+    assert shared(SPELT) == "a b.wav\t1.5\t1.75\t0.8750\tso\na b.wav\t1234.568\t1235\t0.2500\t\u05d0\n"
+    assert shared(EMPTY) == ""
+
+
+def test_the_table_of_words_is_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "words.tsv").write_text(WORDS["tsv"].document(SPELT), encoding="utf-8")
+    first, second = manifest.read(tmp_path / "words.tsv")
+    assert (first.text, first.start, first.end) == ("so", 1.5, 1.75)
+    assert (second.text, second.start, second.end) == ("\u05d0", 1234.568, 1235.0)
 
 
 @pytest.mark.parametrize("format", WRITERS)
@@ -91,64 +137,19 @@ def test_subtitles_need_seconds(format: str) -> None:
         WRITERS[format].document(transcript("a b", "a.png", unit="pixels"))
 
 
-CUE = re.compile(r"(\d\d):(\d\d):(\d\d)\.(\d{3}) --> (\d\d):(\d\d):(\d\d)\.(\d{3})\n((?:.+\n)+)")
-
-
-def cues(given: Transcript) -> list[tuple[float, float, list[str]]]:
-    document = WRITERS["vtt"].document(given)
-    found = []
-    for match in CUE.findall(document):
-        hours, minutes, seconds, thousandths = zip(map(int, match[:4]), map(int, match[4:8]), strict=True)
-        times = [
-            h * 3600 + m * 60 + s + t / 1000 for h, m, s, t in zip(hours, minutes, seconds, thousandths, strict=True)
-        ]
-        found.append((times[0], times[1], match[8].splitlines()))
-    return found
-
-
-@given(
-    st.lists(
-        st.tuples(st.text(st.sampled_from("abc\u0301ש字"), min_size=1, max_size=120), st.floats(0, 3), st.floats(0, 9)),
-        max_size=30,
-    )
-)
-def test_subtitles_are_readable(spoken: list[tuple[str, float, float]]) -> None:
-    """Lines of at most 42 characters, two of them, at most 7 s, in order, none over another, and no word is lost."""
-    clock, told = 0.0, []
-    for text, pause, length in spoken:
-        told.append(Word(text, clock + pause, clock + pause + length, 0.5))
-        clock += pause + length
-    text = " ".join(word.text for word in told)
-    given = Transcript("a.wav", text, -1.0, 0.5, tuple(told), "seconds", clock + 0.5)
-    found = cues(given)
-    assert "".join(line for _, _, lines in found for line in lines).replace(" ", "") == text.replace(" ", "")
-    before = 0.0
-    for start, end, lines in found:
-        assert before - 0.0011 <= start <= end <= start + LONGEST + 0.0011
-        assert len(lines) <= LINES
-        assert all(len(line.replace("\u0301", "")) <= WIDTH for line in lines)
-        before = end
-
-
-def test_subtitles_break_at_pauses() -> None:
-    told = (Word("before", 0.0, 0.5, 1.0), Word("the", 0.6, 0.7, 1.0), Word("after", 1.6, 1.9, 1.0))
-    given = Transcript("a.wav", "before the after", 0.0, 1.0, told, "seconds", 3661.0)
-    assert cues(given) == [(0.0, 1.0, ["before the"]), (1.6, 2.6, ["after"])]
-    late = Transcript("a.wav", "x", 0.0, 1.0, (Word("x", 3659.9995, 3660.5, 1.0),), "seconds", 3661.0)
-    assert "01:01:00,000 --> 01:01:01,000" in WRITERS["srt"].document(late)
-
-
 def test_words_stand_where_their_characters_do() -> None:
-    spans = [(1, 2), (2, 4), (4, 5), (7, 9)]
-    found = list(words("ab c", spans, [0.5, 0.5, 1.0, 0.25], str, step=0.02, start=10.0, end=10.17))
-    assert [word.text for word in found] == ["ab", "c"]
-    assert [(word.start, word.end) for word in found] == [
-        pytest.approx((10.02, 10.08)),
-        pytest.approx((10.14, 10.17)),  # the last step reaches beyond the signal, the word does not
+    marks = [
+        Mark("a", 10.02, 10.04, 0.5),
+        Mark("b", 10.04, 10.08, 0.5),
+        Mark(" ", 10.08, 10.1, 1.0),
+        Mark("c", 10.14, 10.17, 0.25),
     ]
+    found = list(words(marks, str))
+    assert [(word.text, word.start, word.end) for word in found] == [("ab", 10.02, 10.08), ("c", 10.14, 10.17)]
     assert [word.confidence for word in found] == pytest.approx([0.5, 0.25])
-    assert list(words([], [], [], str, 0.02, 0.0, 1.0)) == []
-    assert list(words(" ", [(0, 1)], [1.0], str, 0.02, 0.0, 1.0)) == []
+    assert [word.characters for word in found] == [tuple(marks[:2]), tuple(marks[3:])]
+    assert [word.text for word in words(marks, str.upper, ["one", "two"])] == ["ONE", "TWO"]
+    assert list(words([], str)) == list(words([Mark(" ", 0.0, 0.1, 1.0)], str)) == []
 
 
 def test_a_mean_of_probabilities() -> None:

@@ -27,7 +27,8 @@ class Hypothesis:
         spans: for each label the frames [first, last + 1) in which it stands; in order, none overlapping.
         confidences: for each label, in [0, 1].
         score: natural logarithm of a probability: of the path or, for decoders that add paths up, of the text.
-        gain: what a language model, weighted, adds to the score; hypotheses are ordered by the sum of both.
+        gain: what a language model, weighted, and hotwords add; hypotheses are ordered by the sum of both.
+        words: with a lexicon, the listed word for each group of labels between spaces; else None.
     """
 
     labels: tuple[int, ...]
@@ -35,6 +36,7 @@ class Hypothesis:
     confidences: tuple[float, ...]
     score: float
     gain: float = 0.0
+    words: tuple[str, ...] | None = None
 
 
 class Decoder(abc.ABC):

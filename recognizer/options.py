@@ -1,0 +1,148 @@
+"""The command line of transcribing -> its options, refused where nothing would heed them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from recognizer.errors import ConfigError
+from recognizer.writers import WRITERS
+
+BEAM = {
+    "beam": "width",
+    "lm": "lm",
+    "lm_weight": "weight",
+    "word_bonus": "bonus",
+    "lexicon": "lexicon",
+    "hotwords": "hotwords",
+    "hotword_bonus": "hotword_bonus",
+    "nbest": "nbest",
+}
+"""Options for the beam, and what it calls them itself."""
+IDLE = {
+    "align": ("decoder", *BEAM, "errors"),
+    "tune": ("lm_weight", "word_bonus", "nbest", "errors", "words", "output_dir"),
+}
+"""What nothing would heed beside `--align` and `--tune`."""
+SUBTITLES = ("srt", "vtt")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        description="Write down what sound files say, and what pen strokes and line images read.",
+        epilog="Texts go to standard output (or into --output-dir), all else to standard error: errors, one line each;"
+        " and, for files with a reference, WER, CER, MER and WIL with substitutions S, deletions D and insertions I."
+        " Exit status: 0 all was read, 1 some files could not be read, 2 nothing could be done.",
+    )
+    made.add_argument(
+        "inputs", nargs="+", metavar="INPUT",
+        help="files, folders, quoted globs, manifests (.tsv), or - for a file on standard input",
+    )  # fmt: skip
+    made.add_argument(
+        "--model", metavar="PATH",
+        help="a checkpoint; without it the newest one under runs/ that reads such files, the best of its run",
+    )  # fmt: skip
+    made.add_argument(
+        "--reference", metavar="TEXT|FILE|MANIFEST",
+        help="what should be read: a text, a file with a line for each input, or a manifest; without it the texts of"
+        " manifests and the .gt.txt or .txt files beside the inputs are taken",
+    )  # fmt: skip
+    made.add_argument("--errors", action="store_true", help="show reference and text word by word where they differ")
+    made.add_argument("--device", default="auto", help="auto (default: cuda if there is one), cpu, cuda, cuda:1, ...")
+    made.add_argument(
+        "--batch-frames", metavar="N", type=_positive, default=24_000,
+        help="frames read at once, padding counted in (default 24000); fewer need less memory",
+    )  # fmt: skip
+    made.add_argument("--threads", metavar="N", type=_positive, help="processor cores to use (default: all)")
+    _output(made.add_argument_group("output"))
+    _decoding(made.add_argument_group("decoding"))
+    _tasks(made.add_argument_group("other tasks").add_mutually_exclusive_group())
+    return made
+
+
+def _output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--format", choices=list(WRITERS), default="txt",
+        help="txt (default; for several files path<TAB>text), tsv (a manifest), json (one line a file), srt, vtt",
+    )  # fmt: skip
+    group.add_argument(
+        "--words", action="store_true",
+        help="each word by itself: txt has a line start<TAB>end<TAB>confidence<TAB>word for it (for several files the"
+        " path before), tsv a row, srt and vtt a subtitle; json shows the characters of each word. Places are seconds,"
+        " pen points or pixels",
+    )  # fmt: skip
+    group.add_argument("--nbest", metavar="N", type=_positive, help="readings of each file that json shows (default 1)")
+    group.add_argument("--output-dir", metavar="FOLDER", type=Path, help="one file for each input, named after it")
+
+
+def _decoding(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--decoder", choices=["greedy", "beam"],
+        help="greedy: the likeliest label of each frame; beam: prefix beam search; default: beam if there is an option"
+        " for it, else greedy",
+    )  # fmt: skip
+    group.add_argument("--beam", metavar="N", type=_positive, help="prefixes that the beam keeps (default 100)")
+    group.add_argument("--lm", metavar="FILE", help="an n-gram model of words or characters for the beam: ARPA, .gz")
+    group.add_argument("--lm-weight", metavar="X", type=float, help="weight of its logarithms (default 0.5)")
+    group.add_argument("--word-bonus", metavar="X", type=float, help="added for each of its tokens (default 1.0)")
+    group.add_argument(
+        "--lexicon", metavar="FILE",
+        help="only its words are written: one a line, alone or word<TAB>spelling, with as many spellings as it has",
+    )  # fmt: skip
+    group.add_argument(
+        "--hotwords", metavar="WORDS|FILE",
+        help="words and phrases to expect: parted by commas, or a file with one a line",
+    )  # fmt: skip
+    group.add_argument("--hotword-bonus", metavar="X", type=float, help="added for each word of them that is written")
+
+
+def _tasks(group: argparse._MutuallyExclusiveGroup) -> None:
+    group.add_argument(
+        "--align", action="store_true",
+        help="read nothing, but tell where the words of each file's reference stand: as --words does, and as subtitles"
+        " of the known text",
+    )  # fmt: skip
+    group.add_argument(
+        "--tune", action="store_true",
+        help="read files with references with many weights and bonuses of --lm, and show the error rates and the best",
+    )  # fmt: skip
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+    return number
+
+
+def refuse_idle(options: argparse.Namespace) -> None:
+    """Options that nothing would heed are mistakes.
+
+    Raises:
+        ConfigError: naming them.
+    """
+
+    def given(*names: str) -> str:
+        return ", ".join(flag(name) for name in names if getattr(options, name) not in (None, False))
+
+    for task, others in IDLE.items():
+        if getattr(options, task) and (idle := given(*others)):
+            raise ConfigError(flag(task), f"does not heed {idle}", "leave the one or the other out")
+    if options.tune and not options.lm:
+        raise ConfigError("--tune", "there is no language model to tune", "name one with --lm")
+    if options.tune and (options.decoder == "greedy" or options.format != "txt"):
+        raise ConfigError("--tune", "prints a grid of the beam's error rates", "leave --decoder and --format out")
+    if options.decoder == "greedy" and (idle := given(*BEAM)):
+        raise ConfigError("--decoder", f"greedy does not heed {idle}", "give --decoder beam, or leave them out")
+    if not options.lm and (idle := given("lm_weight", "word_bonus")):
+        raise ConfigError(idle, "given without a language model", "name one with --lm")
+    if not options.hotwords and options.hotword_bonus is not None:
+        raise ConfigError("--hotword-bonus", "given without words", "name some with --hotwords")
+    if options.nbest and options.format != "json":
+        raise ConfigError("--nbest", f"{options.format} has no room for other readings", "give --format json")
+
+
+def flag(name: str) -> str:
+    """How an option is written: `lm_weight` -> `--lm-weight`."""
+    return "--" + name.replace("_", "-")
