@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import itertools
 import math
 import tempfile
 import zlib
@@ -19,13 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recognizer import rows
 from recognizer.errors import ConfigError, DecoderError
 
 Row = tuple[float, str, float]
 """log10 p, the n-gram, log10 of its back-off weight."""
+Section = tuple[NDArray[np.int32], NDArray[np.float32]]
+"""The n-grams of one length as word numbers [N, length] and, as natural logarithms, their values and weights [2, N]."""
 BEGIN, END, OTHER, SPACE = "<s>", "</s>", ("<unk>", "<UNK>"), "<space>"
 LN10 = math.log(10.0)
+MISSING = -100.0 * LN10  # ln p of what is not listed where `<unk>` is not, either: what KenLM puts there
 ROUNDING = 1e-3  # how far above 0 a base-10 logarithm may be written
+BLOCK = 1 << 20  # bytes that are read at once
 STARTS = (
     (b"mmap lm http://kheafield.com/code", "a binary of KenLM", "give the ARPA file that it was built from"),
     (b"\xfd7zXZ", "compressed by xz", "unpack it, or use gzip"),
@@ -35,22 +39,29 @@ STARTS = (
 """How files begin that are no ARPA file, what they are, and what to do."""
 
 
-def read(path: str | Path) -> tuple[tuple[str, ...], list[tuple[NDArray[np.int32], NDArray[np.float32]]]]:
-    """The words; for each length its n-grams as word numbers [N, length] and, as natural logarithms, their values and
-    back-off weights [2, N].
+def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Section]]:
+    """The words; and, length by length, the n-grams of an ARPA file.
 
     Raises:
-        DecoderError: it is something else or is cut off; with the line, where there is one.
+        DecoderError: it is something else or is cut off; with the line, where there is one. What is wrong further
+            down is told when the n-grams are asked for.
     """
-    path = Path(path)
-    lines = _Lines(path)
+    lines = _Lines(Path(path))
+    counts = lines.counts()
     index: dict[bytes, int] = {}
-    table = [lines.section(order, count, index) for order, count in enumerate(lines.counts(), start=1)]
-    lines.end()
+    singles = lines.section(1, counts[0], index)
     try:
-        return tuple(word.decode() for word in index), table
+        words = tuple(word.decode() for word in index)
     except UnicodeDecodeError as error:
         raise DecoderError(path, f"holds a word that is not UTF-8: {error.object!r}", "save it as UTF-8") from error
+
+    def sections() -> Iterator[Section]:
+        yield singles
+        for order, count in enumerate(counts[1:], start=2):
+            yield lines.section(order, count, index)
+        lines.end()
+
+    return words, sections()
 
 
 def write(path: Path, orders: Iterable[Sequence[Row]]) -> list[int]:
@@ -87,10 +98,10 @@ def write(path: Path, orders: Iterable[Sequence[Row]]) -> list[int]:
 
 
 class _Lines:
-    """An ARPA file, line by line; knows where it is, for what it says of mistakes."""
+    """An ARPA file, block by block; knows in which line it is, for what it says of mistakes."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.number = path, 0
+        self.path = path
         if path.is_dir():
             raise DecoderError(path, "is a folder", "give an ARPA file, plain or gzipped")
         try:
@@ -106,21 +117,47 @@ class _Lines:
         self.packed = begin.startswith(b"\x1f\x8b")
         if not self.packed and b"\0" in begin:
             raise DecoderError(path, "is a binary file", "give an ARPA file, plain or gzipped")
-        self.rest = self._read()
+        self.blocks = self._read()
+        self.block = b""
+        self.place = 0  # in the block, of the next line
+        self.ahead = b""  # a line that was taken and will be given again
+        self.number = 0  # of the last line that was taken
 
     def _read(self) -> Iterator[bytes]:
-        """Lines that are not empty, without white space around them."""
+        """Blocks that end where a line ends."""
         opened: Any = gzip.open if self.packed else open
+        rest = b""
         try:
             with opened(self.path, "rb") as file:
-                for self.number, line in enumerate(file, start=1):
-                    if stripped := line.strip():
-                        yield stripped
+                while block := file.read(BLOCK):
+                    if end := block.rfind(b"\n") + 1:
+                        yield rest + block[:end]
+                        rest = b""
+                    rest += block[end:]
         except (OSError, EOFError, zlib.error) as error:
             raise DecoderError(self.path, f"cannot be unpacked ({error})", "fetch or build it again") from error
+        if rest:
+            yield rest
+
+    def _more(self) -> bool:
+        """Go on to the next block, if this one has been taken; whether there is a line."""
+        if self.place == len(self.block):
+            self.block, self.place = next(self.blocks, b""), 0
+        return bool(self.block)
+
+    def _line(self) -> bytes:
+        """The next line that is not empty, without white space around it; at the end an empty one."""
+        while self._more():
+            end = self.block.find(b"\n", self.place) + 1 or len(self.block)
+            line = self.block[self.place : end].strip()
+            self.place, self.number = end, self.number + 1
+            if line:
+                return line
+        return b""
 
     def _next(self, wanted: str) -> bytes:
-        for line in self.rest:
+        line, self.ahead = self.ahead or self._line(), b""
+        if line:
             return line
         raise DecoderError(
             self.path, f"ends after line {self.number} without {wanted}", "it is cut off; fetch or build it again"
@@ -134,13 +171,11 @@ class _Lines:
 
     def counts(self) -> list[int]:
         """How many n-grams of each order the head announces."""
-        for line in self.rest:
-            if line == b"\\data\\":
-                break
-        else:
-            raise DecoderError(
-                self.path, r"has no line \data\, so it is no ARPA file", "build one: python -m recognizer.lm"
-            )
+        while (line := self._line()) != b"\\data\\":
+            if not line:
+                raise DecoderError(
+                    self.path, r"has no line \data\, so it is no ARPA file", "build one: python -m recognizer.lm"
+                )
         counts: list[int] = []
         while (line := self._next("sections")).startswith(b"ngram"):
             order, _, count = line[5:].partition(b"=")
@@ -149,39 +184,51 @@ class _Lines:
             counts.append(int(count))
         if not counts or not counts[0]:
             raise DecoderError(self.path, "announces no 1-grams", "build it again")
-        self.rest = itertools.chain([line], self.rest)
+        self.ahead = line  # that one is not of the head
         return counts
 
-    def section(self, order: int, count: int, index: dict[bytes, int]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """The n-grams of one order [count, order] and, as natural logarithms, their values and weights [2, count].
+    def section(self, order: int, count: int, index: dict[bytes, int]) -> Section:
+        """The n-grams of one order.
 
         The words of order 1 are entered into `index`; those of higher orders must stand there.
         """
         line = self._next(f"a line \\{order}-grams:")
         if line != b"\\%d-grams:" % order:
             raise self._wrong(line, f"\\{order}-grams:")
-        grams, numbers = np.empty((count, order), np.int32), np.zeros((2, count), np.float64)
-        for place in range(count):
-            line = self._next(f"n-gram {place + 1} of {count} of order {order}")
-            fields = line.split()
-            try:
-                if not order < len(fields) <= order + 2:
-                    raise ValueError
-                numbers[0, place] = float(fields[0])
-                if len(fields) == order + 2:
-                    numbers[1, place] = float(fields[-1])
-            except ValueError:
-                raise self._wrong(line, f"a logarithm, {order} words and at most a weight") from None
-            if not numbers[0, place] <= ROUNDING or not numbers[1, place] < math.inf:
-                raise self._wrong(line, "the base-10 logarithm of a probability")
-            if order == 1 and index.setdefault(fields[1], place) != place:
+        grams, numbers = np.empty((count, order), np.int32), np.empty((2, count), np.float32)
+        words = rows.Words.of(index)
+        done = 0
+        while done < count:
+            if self._more() and index and order > 1:
+                text = np.frombuffer(self.block, np.uint8)
+                done, self.place, lines = rows.parse(text, self.place, words, grams, numbers, done)
+                self.number += lines
+            if done < count and (order == 1 or self.place < len(self.block) or not self._more()):
+                line = self._next(f"n-gram {done + 1} of {count} of order {order}")
+                grams[done], numbers[:, done] = self._row(line, order, index)
+                done += 1
+        return grams, numbers
+
+    def _row(self, line: bytes, order: int, index: dict[bytes, int]) -> tuple[list[int], list[float]]:
+        """The n-gram of one line, which may be wrong."""
+        fields = line.split()
+        try:
+            if not order < len(fields) <= order + 2:
+                raise ValueError
+            value, weight = float(fields[0]), float(fields[-1]) if len(fields) == order + 2 else 0.0
+        except ValueError:
+            raise self._wrong(line, f"a logarithm, {order} words and at most a weight") from None
+        if not value <= ROUNDING or not weight < math.inf:
+            raise self._wrong(line, "the base-10 logarithm of a probability")
+        if order == 1:
+            if fields[1] in index:
                 raise self._wrong(line, "a word that is not listed above")
-            try:
-                grams[place] = [index[word] for word in fields[1 : order + 1]]
-            except KeyError:
-                raise self._wrong(line, "words of the 1-grams") from None
-        numbers[0] = np.minimum(numbers[0], 0.0)
-        return grams, np.maximum(numbers * LN10, -1e30).astype(np.float32)
+            index[fields[1]] = len(index)
+        try:
+            gram = [index[word] for word in fields[1 : order + 1]]
+        except KeyError:
+            raise self._wrong(line, "words of the 1-grams") from None
+        return gram, [max(number * LN10, -1e30) for number in (min(value, 0.0), weight)]
 
     def end(self) -> None:
         """The line that says that nothing was cut off."""

@@ -20,7 +20,8 @@ from recognizer.errors import DecoderError
 class NGram:
     """A back-off model. Node 0 is the empty context, node 1 + w the token w, longer n-grams their beginnings' children.
 
-    Nodes are sorted by order, beginning and last token, so that a node's children lie side by side. 20 bytes a node.
+    Nodes are sorted by order, beginning and last token, so that a node's children lie side by side. 20 bytes a node, of
+    the longest n-grams, which nothing can follow, 12.
 
     Attributes:
         tokens: the listed ones, in the file's order.
@@ -28,9 +29,9 @@ class NGram:
         top: the first node of that length.
         token: int32 [N], the last token of each node; -1 for node 0.
         value: float32 [N], ln p(last token | those before).
-        backoff: float32 [N], ln of the weight with which a shorter context is asked instead.
+        backoff: float32 [top], ln of the weight with which a shorter context is asked instead.
         suffix: int32 [N], the node of the longest listed proper ending.
-        first: int32 [N + 1]; the children of n are first[n] to first[n + 1].
+        first: int32 [top + 1]; the children of n are first[n] to first[n + 1].
     """
 
     tokens: tuple[str, ...]
@@ -58,10 +59,15 @@ class NGram:
         return self.index.get(BEGIN, -1) + 1
 
     def ask(self, state: int, token: str) -> tuple[float, int]:
-        """ln p(token | state) and the state behind it; a token that is not listed counts as `<unk>`, or else -inf."""
+        """ln p(token | state) and the state behind it; a token that is not listed counts as `<unk>`.
+
+        Where `<unk>` is not listed, either, it costs as much as KenLM lets it.
+        """
         number, total = self.index.get(token, self.other), 0.0
-        if number < 0:
-            return -math.inf, 0
+        while number < 0:
+            if state == 0:
+                return total + arpa.MISSING, 0
+            total, state = total + float(self.backoff[state]), int(self.suffix[state])
         while True:
             low, high = self.first[state], self.first[state + 1]
             node = int(low + np.searchsorted(self.token[low:high], number))
@@ -84,17 +90,19 @@ class NGram:
         Raises:
             DecoderError: it is something else, is cut off, or contradicts itself; with the line, where there is one.
         """
-        tokens, table = arpa.read(path)
+        tokens, sections = arpa.read(path)
 
         def refuse(gram: NDArray[np.int32], what: str) -> DecoderError:
             return DecoderError(path, f"lists {' '.join(tokens[word] for word in gram)!r} {what}", "build it again")
 
-        size = len(tokens)
-        keys = np.arange(-1, size, dtype=np.int64)
-        parts = [(keys[1:].astype(np.int32), *table[0][1])]
-        for grams, numbers in table[1:]:
-            node = grams[:, 0].astype(np.int64) + 1
-            for place in range(1, grams.shape[1] - 1):
+        size, order, top = len(tokens), 0, 0
+        keys = np.full(1, -1, np.int64)  # of each node: its beginning's number x tokens + its last token
+        suffix = np.zeros(1, np.int32)
+        columns = [(np.full(1, -1, np.int32), *np.zeros((2, 1), np.float32))]
+        followers = [np.ones(1, np.int64)]  # how many children each node has; the sum before node 0 is 1
+        for order, (grams, numbers) in enumerate(sections, start=1):
+            node = np.zeros(len(grams), np.int64)
+            for place in range(order - 1):
                 node = _child(keys, node * size + grams[:, place])
             if (node < 0).any():
                 raise refuse(grams[np.argmax(node < 0)], "and not the n-gram that it begins with")
@@ -103,19 +111,15 @@ class NGram:
             key = key[sort]
             if (key[1:] == key[:-1]).any():
                 raise refuse(grams[sort[np.argmax(key[1:] == key[:-1])]], "twice")
-            keys = np.concatenate([keys, key])
-            parts.append((grams[sort, -1], *numbers[:, sort]))
-        token, value, backoff = (np.concatenate(column) for column in zip(*parts, strict=True))
-        top = len(keys) - len(parts[-1][0])
-        parent = keys[1:] // size  # of node 1 + n
-        token, value, backoff = (
-            np.append(np.int32(-1), token),
-            np.append(np.float32(0), value),
-            np.append(np.float32(0), backoff),
-        )
-        suffix = _suffixes(keys, token, parent, size)
-        first = 1 + np.searchsorted(parent, np.arange(len(keys) + 1)).astype(np.int32)
-        return cls(tokens, len(table), top, token, value, backoff, suffix, first)
+            columns.append((grams[sort, -1], *numbers[:, sort]))
+            parent, below, top = key // size, top, len(keys)
+            followers.append(np.bincount(parent - below, minlength=top - below))
+            suffix = np.append(suffix, _suffixes(keys, suffix, parent, columns[-1][0], size))
+            keys = np.append(keys, key)
+        token, value, backoff = zip(*columns, strict=True)
+        first = np.cumsum(np.concatenate(followers)).astype(np.int32)
+        whole, inner = np.concatenate(token), np.concatenate(backoff[:-1])
+        return cls(tokens, order, top, whole, np.concatenate(value), inner, suffix, first)
 
 
 def _child(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -125,22 +129,20 @@ def _child(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int
 
 
 def _suffixes(
-    keys: NDArray[np.int64], token: NDArray[np.int32], parent: NDArray[np.int64], size: int
+    keys: NDArray[np.int64], suffix: NDArray[np.int32], parent: NDArray[np.int64], token: NDArray[np.int32], size: int
 ) -> NDArray[np.int32]:
-    """For each node that of its longest listed proper ending: order by order, as its beginning's ending says."""
-    suffix = np.zeros(len(keys), np.int64)
-    low = size + 1
-    while low < len(keys):
-        high = low + int(np.searchsorted(parent[low - 1 :], low))  # nodes whose beginnings are shorter than order n
-        nodes = np.arange(low, high)
-        state = suffix[parent[nodes - 1]]
-        found = _child(keys, state * size + token[nodes])
-        while (open_ := found < 0).any():
-            state = np.where(open_, suffix[state], state)
-            found = np.where(open_, _child(keys, state * size + token[nodes]), found)
-        suffix[nodes] = found
-        low = high
-    return suffix.astype(np.int32)
+    """For n-grams one token longer than those of `keys` the nodes of their longest listed proper endings.
+
+    What their beginnings end with is known; of these the longest that the last token follows.
+    """
+    if not parent.any():
+        return np.zeros(len(parent), np.int32)  # single tokens end with nothing
+    state = suffix[parent].astype(np.int64)
+    found = _child(keys, state * size + token)
+    while len(lost := np.flatnonzero(found < 0)):
+        state[lost] = suffix[state[lost]]
+        found[lost] = _child(keys, state[lost] * size + token[lost])
+    return found.astype(np.int32)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -179,8 +181,10 @@ class Spellings:
         ends, best = np.full(total, -1, np.int32), np.full(total, -np.inf, np.float32)
         ends[node] = [token for _, token, _ in spelt]
         np.maximum.at(best, node, np.array([value for _, _, value in spelt], np.float32))
-        for child in range(total - 1, 0, -1):
-            best[parent[child - 1]] = max(best[parent[child - 1]], best[child])
+        end = total
+        for level in reversed(keys[1:]):
+            np.maximum.at(best, level // labels, best[end - len(level) : end])
+            end -= len(level)
         letter = np.append(np.int32(-1), (key[1:] % labels).astype(np.int32))
         branch = 1 + np.searchsorted(parent, np.arange(total + 1)).astype(np.int32)
         return cls(letter, branch, ends, best)
