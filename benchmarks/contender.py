@@ -65,16 +65,21 @@ class Ours:
 
         torch.set_num_threads(1)
         self.job, self.make, self.read, self.tensor = job, Beam, NGram.read, torch.from_numpy
+        self.beams: dict[str, Any] = {}
 
     def load(self) -> None:
         """The language model from its ARPA file."""
         self.lm = self.read(self.job["arpa"])
 
-    def settle(self, weight: float, bonus: float, threads: int = 1, **options: Any) -> None:
-        """A decoder for these settings; threads 0: all cores."""
-        self.threads = threads
-        self.beam = self.make(self.job["labels"], self.lm, weight=weight, bonus=bonus, width=self.job["width"],
-                              threads=threads or None, **options)  # fmt: skip
+    def settle(self, weight: float, bonus: float, threads: int = 1, closed: bool = False, **options: Any) -> None:
+        """A decoder for these settings; threads 0: all cores; closed: the words of the language model and no others."""
+        key = json.dumps([threads, closed, options])
+        if key not in self.beams:
+            lexicon = {"lexicon": dict.fromkeys(listed(self.job), ())} if closed else {}
+            self.beams[key] = self.make(self.job["labels"], self.lm, width=self.job["width"], threads=threads or None,
+                                        **lexicon, **options)  # fmt: skip
+        self.beam, self.threads = self.beams[key], threads
+        self.beam.weight, self.beam.bonus = weight, bonus
 
     def texts(self, matrices: list[Any]) -> list[str]:
         """One after the other on one thread; all in one batch on all cores."""
@@ -155,8 +160,7 @@ class Pyctcdecode:
     def settle(self, weight: float, bonus: float, **options: Any) -> None:
         """A decoder for these settings; its tree of words is made once."""
         if self.decoder is None:
-            words = [line.partition("\t")[0] for line in Path(self.job["lexicon"]).read_text("utf-8").splitlines()]
-            self.decoder = self.make(self.alphabet, self.model(self.lm, words))
+            self.decoder = self.make(self.alphabet, self.model(self.lm, listed(self.job)))
         self.decoder.reset_params(alpha=float(weight), beta=float(bonus))
         self.options = options
 
@@ -166,6 +170,11 @@ class Pyctcdecode:
 
 
 CONTENDERS: dict[str, Any] = {"greedy": Best, "ours": Ours, "flashlight": Flashlight, "pyctcdecode": Pyctcdecode}
+
+
+def listed(job: dict[str, Any]) -> list[str]:
+    """The language model's words that the labels can write."""
+    return [line.partition("\t")[0] for line in Path(job["lexicon"]).read_text("utf-8").splitlines()]
 
 
 def memory(name: str = "VmRSS") -> float:
@@ -179,6 +188,16 @@ def forget() -> None:
     """Let the kernel count the most memory from here on."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
+
+
+def answered(contender: Any, matrices: list[Any], request: dict[str, Any]) -> dict[str, Any]:
+    """The texts of some matrices with some settings, and the seconds that it took to find them."""
+    os.sched_setaffinity(0, CORES if request["options"].get("threads") == 0 else {min(CORES)})
+    contender.settle(request["weight"], request["bonus"], **request["options"])
+    given = getattr(contender, "prepared", list)([matrices[row] for row in request["rows"]])
+    processor, wall = time.process_time(), time.perf_counter()
+    texts = contender.texts(given)
+    return {"processor": time.process_time() - processor, "wall": time.perf_counter() - wall, "texts": texts}
 
 
 def main() -> int:
@@ -205,13 +224,10 @@ def main() -> int:
     report["versions"] = {package: importlib.metadata.version(package) for package in contender.packages}
     print(json.dumps(report), file=answers, flush=True)
     for line in sys.stdin:
-        request = json.loads(line)
-        os.sched_setaffinity(0, CORES if request["options"].get("threads") == 0 else {min(CORES)})
-        contender.settle(request["weight"], request["bonus"], **request["options"])
-        given = getattr(contender, "prepared", list)([matrices[row] for row in request["rows"]])
-        processor, wall = time.process_time(), time.perf_counter()
-        texts = contender.texts(given)
-        answer = {"processor": time.process_time() - processor, "wall": time.perf_counter() - wall, "texts": texts}
+        try:
+            answer = answered(contender, matrices, json.loads(line))
+        except Exception as error:  # the row says so, and the others go on
+            answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)
     return 0
 

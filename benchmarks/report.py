@@ -9,7 +9,8 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from bench import Bench, Row
 
 HEAD = (
     "| decoder | LM weight, bonus | WER % | 95 % | CER % | ms of processor / s of audio | ms / s of audio |"
@@ -17,7 +18,7 @@ HEAD = (
 )
 
 
-def document(bench: Any, rows: list[Any]) -> str:
+def document(bench: Bench, rows: list[Row]) -> str:
     """The whole file."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     versions = {k: v for loaded in bench.loaded.values() for k, v in loaded["versions"].items() if k != "numpy"}
@@ -49,10 +50,13 @@ def document(bench: Any, rows: list[Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def line(bench: Any, row: Any) -> str:
+def line(bench: Bench, row: Row) -> str:
     """One row of the table."""
     if not bench.measured[row.name]:
-        return f"| {row.name} | {bench.failed.get(row.contender, 'gave no answer')} |" + " |" * (HEAD.count("|") - 3)
+        return (
+            f"| {row.name} | {bench.failed.get(row.name) or bench.failed.get(row.contender, 'gave no answer')} |"
+            + " |" * (HEAD.count("|") - 3)
+        )
     counts, (low, high) = bench.counts(row)
     loaded = bench.loaded[row.contender]
     weight, bonus = bench.settings[row.name]
@@ -66,15 +70,17 @@ def line(bench: Any, row: Any) -> str:
     )
 
 
-def pace(bench: Any, row: Any, clock: str) -> float:
+def pace(bench: Bench, row: Row, clock: str) -> float:
     """Milliseconds for a second of audio, in the fastest round."""
     return 1000 * min(found[clock] for found in bench.measured[row.name]) / bench.audio
 
 
-def goals(bench: Any, rows: dict[str, Any]) -> list[str]:
+def goals(bench: Bench, rows: dict[str, Row]) -> list[str]:
     """What was wanted, and what came out."""
     found = []
     ours, greedy = rows["Beam, one thread"], rows["greedy"]
+    if not (bench.measured[ours.name] and bench.measured[greedy.name]):
+        return found
     for name, factor in (("flashlight-text", 1), ("pyctcdecode", 10)):
         for peer in rows.values():
             if peer.name.startswith(name) and bench.measured[peer.name]:
