@@ -125,6 +125,30 @@ def test_perplexity_of_other_text_is_that_of_the_equations(tmp_path: Path) -> No
     assert ours == pytest.approx(theirs, abs=1e-5)
 
 
+# Perplexity of the 40 lines below by KenLM's own lmplz 0.3.0 (--discount_fallback, --prune 0 0 N) and query
+LMPLZ = [
+    (120, 2, 0, 7.056875023224932),
+    (120, 3, 0, 7.2609596581540075),
+    (120, 4, 0, 7.60682957288526),
+    (120, 4, 1, 7.2481267575561485),
+    (120, 4, 2, 7.189257193787678),
+    (2000, 2, 0, 6.4576809696142625),
+    (2000, 3, 0, 6.49123126382536),
+    (2000, 4, 0, 6.920488056294966),
+    (2000, 4, 1, 6.775918349586911),
+    (2000, 4, 2, 6.733735057338662),
+]
+
+
+@pytest.mark.parametrize(("lines", "order", "prune", "perplexity"), LMPLZ)
+def test_perplexity_is_that_of_lmplz(tmp_path: Path, lines: int, order: int, prune: int, perplexity: float) -> None:
+    model = built(tmp_path, text(lines=lines), "--order", str(order), "--prune", str(prune))
+    others = text(seed=9, lines=40)
+    others[0].append("never")
+    values = [value for line in others for value in model.sentence(line)]
+    assert math.exp(-sum(values) / len(values)) == pytest.approx(perplexity, rel=1e-6)
+
+
 def test_pruning_leaves_out_what_is_seen_once(tmp_path: Path) -> None:
     lines = text()
     whole, pruned = built(tmp_path, lines, "--order", "3"), built(tmp_path, lines, "--order", "3", "--prune", "1")
