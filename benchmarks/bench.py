@@ -20,7 +20,7 @@ import numpy as np
 from recognizer import manifest
 from recognizer.metrics import Counts, bootstrap
 
-WEIGHTS, BONUSES = (0.2, 0.35, 0.5, 0.7, 0.9, 1.2), (-1.0, 0.0, 1.0, 2.0, 3.0)
+WEIGHTS, BONUSES = (0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2), (-1.0, 0.0, 1.0, 2.0, 3.0)
 """In natural logarithms: first the weights are tried at a bonus of 1, then the bonuses at the best weight."""
 TOKEN_FLOOR, BEAM_FLOOR = -7.0, -15.0
 HERE = Path(__file__).parent

@@ -106,11 +106,13 @@ class Flashlight:
         import torch
         from flashlight.lib.text.decoder.kenlm import KenLM
         from flashlight.lib.text.dictionary import create_word_dict, load_words
-        from torchaudio.models.decoder import ctc_decoder
+        from torchaudio.models.decoder import _ctc_decoder, ctc_decoder
 
         torch.set_num_threads(1)
         self.job, self.make, self.kenlm, self.tensor = job, ctc_decoder, KenLM, torch.from_numpy
         self.words = lambda: create_word_dict(load_words(job["lexicon"]))
+        # The tree of spellings is the same with every weight, and takes longer to make than a minute of audio to read.
+        _ctc_decoder._construct_trie = Once(_ctc_decoder._construct_trie)
         self.blank, self.space = job["labels"].index(""), job["labels"].index(" ")
         self.tokens = list(job["labels"])
         self.tokens[self.blank], self.tokens[self.space] = "<blank>", "<space>"
@@ -136,6 +138,19 @@ class Flashlight:
         """One after the other."""
         found = [self.decoder(one)[0] for one in matrices]
         return [" ".join(hypotheses[0].words) if hypotheses else "" for hypotheses in found]
+
+
+class Once:
+    """A function that is called a first time and then gives the same answer."""
+
+    def __init__(self, function: Any) -> None:
+        self.function, self.answer = function, None
+
+    def __call__(self, *given: Any) -> Any:
+        """The answer to what was given first."""
+        if self.answer is None:
+            self.answer = self.function(*given)
+        return self.answer
 
 
 class Pyctcdecode:
