@@ -94,7 +94,9 @@ def _decoding(group: argparse._ArgumentGroup) -> None:
         "--hotwords", metavar="WORDS|FILE",
         help="words and phrases to expect: parted by commas, or a file with one a line",
     )  # fmt: skip
-    group.add_argument("--hotword-bonus", metavar="X", type=float, help="added for each word of them that is written")
+    group.add_argument(
+        "--hotword-bonus", metavar="X", type=float, help="added for each of them that is written (default 4.0)"
+    )
 
 
 def _tasks(group: argparse._MutuallyExclusiveGroup) -> None:

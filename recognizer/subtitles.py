@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import itertools
 import unicodedata
@@ -31,10 +32,6 @@ class _Piece(Mark):
 
     gap: str = " "
 
-    @property
-    def width(self) -> int:
-        return width(self.text)
-
 
 def cues(transcript: Transcript) -> list[Mark]:
     """Its words in order as subtitles, none over another, each shown long enough to be read if there is time.
@@ -49,7 +46,7 @@ def cues(transcript: Transcript) -> list[Mark]:
         else:
             runs.append([piece])
     end = transcript.start + transcript.duration
-    starts = [run[0].start for run in runs[1:]] + [end]
+    starts = [*(run[0].start for run in runs), end][1:]
     groups = [group for run, following in zip(runs, starts, strict=True) for group in _parted(run, following)]
     shown = [("\n".join(_lines(group)), group) for group in groups]
     return _laid([Mark(text, group[0].start, group[-1].end, _least(group)) for text, group in shown], end)
@@ -73,7 +70,7 @@ def _timed(transcript: Transcript) -> Transcript:
 
 def _laid(found: Sequence[Mark], end: float) -> list[Mark]:
     """Each stands until it can have been read, but not into the next one."""
-    starts = [cue.start for cue in found[1:]] + [end]
+    starts = [*(cue.start for cue in found), end][1:]
     laid = []
     for cue, following in zip(found, starts, strict=True):
         wanted = cue.start + max(SHORTEST, width(cue.text) / PACE)
@@ -87,19 +84,28 @@ def _least(group: Sequence[Mark]) -> float:
 
 
 def _parted(run: Sequence[_Piece], following: float) -> list[Sequence[_Piece]]:
-    """Words without a long pause among them -> the cheapest groups that fit, by dynamic programming over the breaks."""
-    starts = [piece.start for piece in run] + [following]
+    """Words without a long pause among them -> the cheapest groups that fit, by dynamic programming over the breaks.
+
+    Among the groups that are as cheap in words that stand alone, each costs something, and the time that its readers
+    lack, and the square of the room that it leaves empty, so that they come out alike (as Knuth and Plass 1981 break
+    paragraphs); a good place for a break is worth something.
+    """
+    starts = [*(piece.start for piece in run), following]
+    ends = [0, *itertools.accumulate(len(piece.gap) + width(piece.text) for piece in run)]
+    begins = [end + len(piece.gap) for end, piece in zip(ends, run, strict=False)]
+    # How far a line reaches that begins with each word, and from there the next line.
+    reach = [max(first + 1, bisect.bisect_right(ends, begin + WIDTH) - 1) for first, begin in enumerate(begins)]
+    both = [reach[stop] if stop < len(run) else stop for stop in reach]
     best: list[tuple[Cost, int]] = [((0, 0.0), 0)]
     for stop in range(1, len(run) + 1):
+        gain = _gain(run[stop - 1], starts[stop]) if stop < len(run) else 0.0
         choices = []
         for first in range(stop - 1, -1, -1):
-            group = run[first:stop]
-            if len(group) > 1 and not _fits(group):
+            if stop - first > 1 and (stop > both[first] or run[stop - 1].end - starts[first] > LONGEST):
                 break
             alone, rest = best[first][0]
-            gain = _gain(run[stop - 1], starts[stop]) if stop < len(run) else 0.0
-            cost = _price(group, starts[stop]) - gain
-            choices.append(((alone + (len(group) == 1), rest + cost), first))
+            price = _price(ends[stop] - begins[first], starts[stop] - starts[first])
+            choices.append(((alone + (stop - first == 1), rest + price - gain), first))
         best.append(min(choices))
     groups, stop = list[Sequence[_Piece]](), len(run)
     while stop:
@@ -109,16 +115,8 @@ def _parted(run: Sequence[_Piece], following: float) -> list[Sequence[_Piece]]:
     return groups[::-1]
 
 
-def _fits(group: Sequence[_Piece]) -> bool:
-    return group[-1].end - group[0].start <= LONGEST and len(_lines(group)) <= LINES
-
-
-def _price(group: Sequence[_Piece], following: float) -> float:
-    """One subtitle more, the time that its readers lack, and the room that it leaves empty, squared: so that they come
-    out alike (as Knuth and Plass 1981 break paragraphs)."""
-    size = width(_joined(group))
-    time = min(following - group[0].start, LONGEST)
-    haste = max(0.0, max(SHORTEST, size / PACE) - time)
+def _price(size: int, time: float) -> float:
+    haste = max(0.0, max(SHORTEST, size / PACE) - min(time, LONGEST))
     empty = max(0.0, 1 - size / (WIDTH * LINES))
     return WORTH["cue"] + WORTH["haste"] * haste + WORTH["room"] * empty**2
 
@@ -138,23 +136,16 @@ def _joined(group: Sequence[_Piece]) -> str:
 
 
 def _lines(group: Sequence[_Piece]) -> list[str]:
-    """One line, or the two that are most alike, rather behind a sentence or a part of one; more if they must be."""
+    """One line, or the two that are most alike, rather broken behind a sentence or a part of one."""
     whole = _joined(group)
     if width(whole) <= WIDTH:
         return [whole]
     pairs = [(group[:place], group[place:]) for place in range(1, len(group))]
     halves = [(_joined(upper), _joined(lower)) for upper, lower in pairs]
     fitting = [(upper, lower) for upper, lower in halves if max(width(upper), width(lower)) <= WIDTH]
-    if fitting:
-        best = min(fitting, key=lambda two: abs(width(two[0]) - width(two[1])) - WIDTH * _ending(two[0]) / 2)
-        return list(best)
-    lines = [group[0].text]
-    for piece in group[1:]:
-        if width(lines[-1] + piece.gap + piece.text) <= WIDTH:
-            lines[-1] += piece.gap + piece.text
-        else:
-            lines.append(piece.text)
-    return lines
+    assert fitting
+    best = min(fitting, key=lambda two: abs(width(two[0]) - width(two[1])) - WIDTH * _ending(two[0]))
+    return list(best)
 
 
 def _pieces(word: Word) -> Iterator[_Piece]:

@@ -52,7 +52,7 @@ def test_laws(given_words: list[tuple[str, float, float]]) -> None:
     for cue, following in itertools.zip_longest(found, found[1:]):
         assert before <= cue.start <= cue.end <= cue.start + LONGEST + 1e-9
         lines = cue.text.split("\n")
-        assert len(lines) <= LINES and all(0 < width(line) <= WIDTH for line in lines)
+        assert len(lines) <= LINES and all(line and width(line) <= WIDTH for line in lines)
         wanted = cue.start + max(SHORTEST, width(cue.text) / PACE)
         limit = min(following.start if following else clock + 0.5, cue.start + LONGEST)
         assert cue.end >= min(wanted, limit) - 1e-9
@@ -106,8 +106,8 @@ def test_quick_speech_has_time_to_be_read() -> None:
 
 
 def test_scripts_without_spaces_break_between_characters_at_pauses() -> None:
-    marks = [Mark("字", 0.2 * place + (1.0 if place >= 25 else 0.0), 0.2 * place + 0.2 + (1.0 if place >= 25 else 0.0), 0.9)
-             for place in range(50)]  # fmt: skip
+    times = [0.2 * place + (1.0 if place >= 25 else 0.0) for place in range(50)]
+    marks = [Mark("字", time, time + 0.2, 0.9) for time in times]
     word = Word("字" * 50, 0.0, 11.0, 0.9, tuple(marks))
     found = cues(told([word], 12.0))
     assert "".join(cue.text for cue in found).replace("\n", "") == word.text and " " not in found[0].text
