@@ -11,6 +11,9 @@ import numpy
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from recognizer.transcript import Word
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +140,47 @@ class ErrorRates(Metric):
     def compute(self) -> dict[str, Tensor]:
         """`wer`, `cer`, `mer` and `wil`, each a scalar."""
         return {name: torch.tensor(rate, device=self.words.device) for name, rate in self.counts().rates().items()}
+
+
+def hits(reference: str, words: Sequence[str]) -> list[bool]:
+    """For each of the words that were read whether it is right: whether a shortest way from the reference keeps it."""
+    parts = [word.split() for word in words]  # a normal form may part a word, or leave nothing of it
+    read = [part for word in parts for part in word]
+    kept = [False] * len(read)
+    if read and reference.split():
+        for step in jiwer.process_words(_fold(reference), " ".join(read)).alignments[0]:
+            if step.type == "equal":
+                kept[step.hyp_start_idx : step.hyp_end_idx] = [True] * (step.hyp_end_idx - step.hyp_start_idx)
+    rest = iter(kept)
+    return [False not in [next(rest) for _ in part] for part in parts]
+
+
+class Verdicts(Metric):
+    """The confidences of all words and texts of an epoch, on all devices, each with whether it was right: 1 or 0."""
+
+    full_state_update = False
+    words: list[Tensor]
+    texts: list[Tensor]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name in ("words", "texts"):
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def update(self, references: Sequence[str], answers: Sequence[tuple[Sequence[Word], float]]) -> None:
+        """Take some more: for each text its reference, in the same normal form, the words read and its confidence."""
+        words, texts = list[float](), list[float]()
+        for reference, (read, confidence) in zip(references, answers, strict=True):
+            right = hits(reference, [word.text for word in read])
+            for word, hit in zip(read, right, strict=True):
+                words += [word.confidence, float(hit)]
+            texts += [confidence, float(_fold(reference) == _fold(" ".join(word.text for word in read)))]
+        self.words.append(torch.tensor(words, device=self.device))
+        self.texts.append(torch.tensor(texts, device=self.device))
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        """Words [N, 2] and texts [M, 2], both (confidence, right)."""
+        return dim_zero_cat(self.words).view(-1, 2), dim_zero_cat(self.texts).view(-1, 2)
 
 
 def alignment(reference: str, hypothesis: str) -> str:

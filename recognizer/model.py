@@ -5,6 +5,7 @@ B batch, T frames, F features, T' frames after the stem, A labels with the blank
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import pickle
@@ -22,12 +23,13 @@ from recognizer import frontends, reading
 from recognizer.alphabet import BLANK, Alphabet
 from recognizer.batch import Batch, needed, pad
 from recognizer.build import build
+from recognizer.calibration import Calibration
 from recognizer.decoders import Decoder, Greedy
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
 from recognizer.layers import LAYERS, STEMS, Layer
 from recognizer.layers.base import inside
 from recognizer.manifest import Utterance
-from recognizer.metrics import ErrorRates
+from recognizer.metrics import ErrorRates, Verdicts
 from recognizer.transcript import Transcript
 
 VERSION = 1
@@ -97,7 +99,8 @@ class Recognizer(lightning.LightningModule):
             self.layers.append(made)
             size = made.size
         self.linear = nn.Linear(size, len(self.alphabet))
-        self.rates = ErrorRates()
+        self.rates, self.verdicts = ErrorRates(), Verdicts()
+        self.calibration = Calibration()
         self.greedy = Greedy()
         self._told: set[str] = set()
         self._shown: list[tuple[str, str]] = []
@@ -172,9 +175,12 @@ class Recognizer(lightning.LightningModule):
 
     def _score(self, batch: Batch, name: str) -> None:
         log_probs, lengths = self(batch.frames, batch.lengths)
-        texts = [self.alphabet.decode(row[0].labels) for row in self.greedy.decode(log_probs, lengths)]
+        steps = list(itertools.pairwise(map(float, range(log_probs.shape[1] + 1))))
+        answers = [reading.judged(self, row, steps) for row in self.greedy.decode(log_probs, lengths)]
+        texts = [" ".join(word.text for word in words) for words, _ in answers]
         references = [self.alphabet.normalise(utterance.text or "") for utterance in batch.utterances]
         self.rates.update(references, texts)
+        self.verdicts.update(references, answers)
         if len(self._shown) < self.hparams["shown"]:
             self._shown.append((references[0], texts[0]))
         real = inside(lengths, log_probs.shape[1])
@@ -184,7 +190,10 @@ class Recognizer(lightning.LightningModule):
         self.log(f"{name}_blank", blank, batch_size=rows, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's error rates and show a few texts."""
+        """Log the epoch's error rates, show a few texts, and fit the calibration to what was right."""
+        words, texts = self.verdicts.compute()
+        if not self.trainer.sanity_checking:
+            self.calibration.fit(words.cpu(), texts.cpu())
         self._report("val")
 
     def on_test_epoch_end(self) -> None:
@@ -194,6 +203,7 @@ class Recognizer(lightning.LightningModule):
     def _report(self, name: str) -> None:
         self.log_dict({f"{name}_{key}": rate for key, rate in self.rates.compute().items()}, prog_bar=True)
         self.rates.reset()
+        self.verdicts.reset()
         lines = [f"    text {reference}\n    read {text}" for reference, text in self._shown]
         self._shown.clear()
         if lines and self.trainer.is_global_zero and not self.trainer.sanity_checking:

@@ -13,16 +13,20 @@ import torch
 from torch import Tensor
 
 from recognizer.alphabet import Alphabet
+from recognizer.calibration import Calibration
 from recognizer.decoders.align import aligned
 from recognizer.decoders.base import Decoder, Hypothesis
 from recognizer.errors import AlphabetError, RecognizerError
 from recognizer.frontends.base import Frontend
 from recognizer.manifest import Utterance
-from recognizer.transcript import Mark, Transcript, Word, mean, words
+from recognizer.transcript import Mark, Transcript, Word, agreed, product, words
 
 AHEAD = 4
 """So many batches' worth of frames are read before they are sorted by length: more wastes less on padding, fewer
 answers sooner and with less memory."""
+READINGS, ENOUGH = 20, 10
+"""Readings of a signal to ask a beam for: the best one's share of them tells how sure it is; and with how few it does,
+where there are no more."""
 
 T = TypeVar("T")
 
@@ -32,6 +36,7 @@ class Model(Protocol):
 
     frontend: Frontend[Any]
     alphabet: Alphabet
+    calibration: Calibration
 
     @property
     def reduction(self) -> int:
@@ -174,15 +179,34 @@ def _batches(pieces: Iterable[_Piece[T]], budget: int) -> Iterator[list[_Piece[T
 def _read(model: Model, job: _Job[list[Hypothesis]]) -> Transcript:
     """The pieces' words one after the other. A cut lies in a pause, so it parts words."""
     best = [readings[0] for readings in job.answers]
-    marks = [_marks(model, one, steps) for one, steps in zip(best, _steps(model, job), strict=True)]
-    found = [
-        word
-        for one, written in zip(best, marks, strict=True)
-        for word in words(written, model.alphabet.normalise, one.words)
-    ]
+    pieces = [judged(model, *piece) for piece in zip(job.answers, _steps(model, job), strict=True)]
+    found = [word for spoken, _ in pieces for word in spoken]
     score, gain = sum(one.score for one in best), sum(one.gain for one in best)
     others = alternatives(model.alphabet, job.answers)
-    return _transcript(model, job, list(itertools.chain(*marks)), found, score, gain, others)
+    return _transcript(model, job, found, product([sure for _, sure in pieces]), score + gain, others)
+
+
+def judged(
+    model: Model, readings: Sequence[Hypothesis], steps: Sequence[tuple[float, float]]
+) -> tuple[list[Word], float]:
+    """The words of the best of a piece's readings and how sure the text is, before any calibration.
+
+    A text alone is as sure as all its characters together, the empty one as its path. Beside enough other readings it
+    is as sure as its share of them: with a language model, which the characters know nothing of, much the better guess.
+
+    Args:
+        steps: where each of the network's frames begins and ends.
+    """
+    counted = readings if len(readings) >= ENOUGH else readings[:1]
+    normalise, best = model.alphabet.normalise, readings[0]
+    spoken = [list(words(_marks(model, one, steps), normalise, one.words)) for one in counted]
+    if len(counted) == 1:
+        return spoken[0], product(best.confidences) if best.labels else math.exp(best.score)
+    totals = [one.score + one.gain for one in counted]
+    shares = torch.tensor(totals, dtype=torch.float64).softmax(0).tolist()
+    texts = [[word.text for word in reading] for reading in spoken]
+    sure = math.fsum(share for text, share in zip(texts, shares, strict=True) if text == texts[0])
+    return list(agreed(spoken, shares)), min(1.0, sure)
 
 
 def _placed(model: Model, job: _Job[Tensor]) -> Transcript:
@@ -200,7 +224,8 @@ def _placed(model: Model, job: _Job[Tensor]) -> Transcript:
     hypothesis = aligned(torch.cat(job.answers), alphabet.encode(text), path)
     steps = [step for piece in _steps(model, job) for step in piece]
     marks = _marks(model, hypothesis, steps)
-    return _transcript(model, job, marks, list(words(marks, alphabet.normalise)), hypothesis.score)
+    found = list(words(marks, alphabet.normalise))
+    return _transcript(model, job, found, product(hypothesis.confidences), hypothesis.score)
 
 
 def _steps(model: Model, job: _Job[Any]) -> list[list[tuple[float, float]]]:
@@ -226,21 +251,19 @@ def _marks(model: Model, hypothesis: Hypothesis, steps: Sequence[tuple[float, fl
 def _transcript(
     model: Model,
     job: _Job[Any],
-    marks: Sequence[Mark],
     found: Sequence[Word],
+    sure: float,
     score: float,
-    gain: float = 0.0,
     others: tuple[tuple[str, float], ...] = (),
 ) -> Transcript:
-    """`marks` are all characters, the spaces among them: whether a word ends there is uncertain, too."""
+    """Words and text are as sure as the model's calibration makes of what they are by themselves."""
     first, last, utterance = job.pieces[0], job.pieces[-1], job.utterance
-    steps = sum(math.ceil(piece.length / model.reduction) for piece in job.pieces)
     return Transcript(
         path=utterance.path,
         text=" ".join(word.text for word in found),
-        score=score + gain,
-        confidence=mean([mark.confidence for mark in marks]) if marks else math.exp(score / max(1, steps)),
-        words=tuple(found),
+        score=score,
+        confidence=model.calibration.text(sure),
+        words=tuple(dataclasses.replace(word, confidence=model.calibration.word(word.confidence)) for word in found),
         unit=model.frontend.unit,
         duration=last.start + last.length * model.frontend.step - first.start,
         start=first.start,

@@ -119,6 +119,7 @@ def _tune(options: argparse.Namespace, model: Recognizer, requests: Sequence[Req
     from recognizer import reading, tune
 
     beam = _beam(options, model)
+    beam.nbest = 1  # no confidences are asked for
     files, texts, failed = [], [], False
     for _, request, answer in _answered(requests, reading.matrices(model, _utterances(requests), options.batch_frames)):
         if isinstance(answer, RecognizerError):
@@ -176,12 +177,12 @@ def _decoder(options: argparse.Namespace, model: Recognizer) -> Decoder:
 def _beam(options: argparse.Namespace, model: Recognizer) -> Beam:
     from recognizer.decoders import Beam
     from recognizer.inputs import listed
+    from recognizer.reading import READINGS
 
     given = {to: value for name, to in BEAM.items() if (value := getattr(options, name)) is not None}
     if "hotwords" in given:
         given["hotwords"] = listed(given["hotwords"])
-    if options.nbest:
-        given["nbest"] = SPARE * options.nbest
+    given["nbest"] = max(READINGS, SPARE * (options.nbest or 1))
     return Beam(model.alphabet, threads=options.threads, **given)
 
 

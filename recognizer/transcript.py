@@ -32,8 +32,10 @@ class Transcript:
         path: the file, or the item of a file (`file#3`), as the user named it.
         text: in the alphabet's normal form; empty for silence.
         score: natural logarithm of the probability of the best path, or of the text with what a language model adds.
-        confidence: in [0, 1], for the whole text: the geometric mean over its characters.
-        words: in order, each inside what was read; their texts, joined by spaces, are `text`.
+        confidence: the probability that the whole text is right, as the model was calibrated; long texts seldom are.
+            The mean of its words' confidences is the share of them that is likely right.
+        words: in order, each inside what was read, with the probability that it is right; their texts, joined by
+            spaces, are `text`. The confidence of a character is the network's own.
         unit: of the words' places: "seconds", "points" or "pixels".
         duration: the length of what was read, in that unit.
         start: where in the file it begins; the words' places are counted from the file's beginning.
@@ -59,7 +61,8 @@ def words(
     """The words that `characters` make: what stands between spaces; a script without spaces gives one.
 
     Args:
-        characters: what each label writes and where, in order; a grapheme may be several code points.
+        characters: what each label writes and where, in order; a grapheme may be several code points. A word is as
+            sure as all of its characters, and the spaces beside it, together.
         normalise: brings a text to the alphabet's normal form.
         listed: for each word what a lexicon writes for it.
     """
@@ -70,15 +73,30 @@ def words(
         if place > first:
             group = tuple(characters[first:place])
             text = "".join(mark.text for mark in group) if listed is None else listed[found]
-            sure = mean([mark.confidence for mark in group])
+            sure = product([mark.confidence for mark in characters[max(0, first - 1) : place + 1]])
             yield Word(normalise(text), group[0].start, group[-1].end, sure, group)
             found += 1
         first = place + 1
 
 
-def mean(confidences: Sequence[float]) -> float:
-    """The geometric mean of probabilities: one certain mistake is not hidden by many certain hits. 1 for none."""
-    if not confidences:
-        return 1.0
-    least = 1e-12  # so that a probability that rounding made 0 still has a logarithm
-    return math.exp(math.fsum(math.log(max(least, value)) for value in confidences) / len(confidences))
+def agreed(readings: Sequence[Sequence[Word]], shares: Sequence[float]) -> Iterator[Word]:
+    """The words of the first reading, each as sure as the geometric mean of what it is by itself and the share of the
+    readings that have it too, at a place that overlaps (Wessel et al. 2001, "Confidence measures for LVCSR").
+
+    Args:
+        readings: of the same signal, best first.
+        shares: the probability of each, of 1 in all.
+    """
+    places: dict[str, list[tuple[int, Word]]] = {}
+    for number, reading in enumerate(readings):
+        for word in reading:
+            places.setdefault(word.text, []).append((number, word))
+    for word in readings[0]:
+        there = {number for number, one in places[word.text] if one.start < word.end and word.start < one.end}
+        share = math.fsum(shares[number] for number in {0, *there})
+        yield dataclasses.replace(word, confidence=math.sqrt(word.confidence * min(1.0, share)))
+
+
+def product(confidences: Sequence[float]) -> float:
+    """The probability that all of several things are so, were they independent; 1 for none."""
+    return math.prod(confidences)

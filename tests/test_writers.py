@@ -10,7 +10,7 @@ import pytest
 
 from recognizer import manifest
 from recognizer.errors import ConfigError
-from recognizer.transcript import Mark, Transcript, Word, mean, words
+from recognizer.transcript import Mark, Transcript, Word, product, words
 from recognizer.writers import WORDS, WRITERS
 
 
@@ -146,13 +146,11 @@ def test_words_stand_where_their_characters_do() -> None:
     ]
     found = list(words(marks, str))
     assert [(word.text, word.start, word.end) for word in found] == [("ab", 10.02, 10.08), ("c", 10.14, 10.17)]
-    assert [word.confidence for word in found] == pytest.approx([0.5, 0.25])
+    assert [word.confidence for word in found] == pytest.approx([0.25, 0.25])  # as sure as all characters together
     assert [word.characters for word in found] == [tuple(marks[:2]), tuple(marks[3:])]
     assert [word.text for word in words(marks, str.upper, ["one", "two"])] == ["ONE", "TWO"]
     assert list(words([], str)) == list(words([Mark(" ", 0.0, 0.1, 1.0)], str)) == []
 
 
-def test_a_mean_of_probabilities() -> None:
-    assert mean([0.25, 1.0]) == pytest.approx(0.5)
-    assert mean([]) == 1.0
-    assert 0 < mean([0.0, 1.0]) < 1e-5
+def test_what_is_independent_is_multiplied() -> None:
+    assert (product([0.25, 0.5]), product([]), product([0.0, 1.0])) == (0.125, 1.0, 0.0)

@@ -1,0 +1,111 @@
+"""Checkpoint and manifests -> the checkpoint with confidences that are right as often as they say.
+
+    python -m recognizer.calibrate MODEL MANIFEST... [--output FILE]
+
+Training does this by itself after each validation. By hand it serves a checkpoint that was made before there was a
+calibration, and one that is to be used on other material than it was trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+
+from recognizer import calibration, manifest, reading
+from recognizer.calibration import Calibration
+from recognizer.decoders import Decoder
+from recognizer.errors import CheckpointError, RecognizerError
+from recognizer.manifest import Utterance
+from recognizer.metrics import Verdicts
+from recognizer.model import Recognizer, opened
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Calibrate what the command line names; 0 it is done, 2 it cannot be done."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", metavar="MODEL", type=Path, help="a checkpoint")
+    parser.add_argument("manifests", metavar="MANIFEST", nargs="+", type=Path, help="what the model was not trained on")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="write a new checkpoint instead of changing MODEL")
+    parser.add_argument("--batch-frames", metavar="N", type=int, default=24_000, help="frames read at once")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        calibrate(options.model, options.manifests, options.output or options.model, options.batch_frames)
+    except RecognizerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames: int = 24_000) -> None:
+    """Write the checkpoint at `path` to `output`, calibrated to what the model reads greedily of the manifests.
+
+    Raises:
+        CheckpointError: `path` is no checkpoint, or `output` cannot be written.
+        ManifestError: a manifest cannot be read.
+    """
+    model = Recognizer.load(path)
+    utterances = [utterance for table in manifests for utterance in manifest.read(table)]
+    words, texts = verdicts(model, utterances, model.greedy, batch_frames).compute()
+    model.calibration.fit(words, texts)
+    for name, pairs, judge in (("words", words, model.calibration.word), ("texts", texts, model.calibration.text)):
+        raw, right = pairs.double().numpy().T
+        before, after = (calibration.error(sure, right) for sure in (raw, [judge(one) for one in raw]))
+        figures = len(right), name, right.mean() if len(right) else 0.0, before, after
+        log.info("%d %s, %.1f%% right; expected calibration error %.3f, after fitting to these %.3f", *figures[:2],
+                 100 * figures[2], *figures[3:])  # fmt: skip
+    checkpoint = opened(path)
+    state = model.calibration.state_dict(prefix="calibration.")
+    checkpoint["state_dict"].update({name: held.clone() for name, held in state.items()})
+    _save(checkpoint, output)
+
+
+def verdicts(
+    model: Recognizer, utterances: Sequence[Utterance], decoder: Decoder, batch_frames: int = 24_000
+) -> Verdicts:
+    """What the model says of the utterances before any calibration, and what of it is right.
+
+    What cannot be read, or has no text, is left out and named in the log.
+    """
+    kept, found = model.calibration, Verdicts()
+    model.calibration = Calibration()
+    try:
+        answers = reading.transcripts(model, utterances, decoder, batch_frames)
+        for utterance, answer in zip(utterances, answers, strict=True):
+            if isinstance(answer, RecognizerError):
+                log.warning("left out: %s", answer)
+            elif utterance.text is None:
+                log.warning("left out: %s: it has no text", utterance.path)
+            else:
+                found.update([model.alphabet.normalise(utterance.text)], [(answer.words, answer.confidence)])
+    finally:
+        model.calibration = kept
+    if not found.texts:
+        raise CheckpointError("calibration", "nothing could be read that has a text", "name other manifests")
+    return found
+
+
+def _save(checkpoint: dict[str, object], output: Path) -> None:
+    """Written beside its place and then moved there, so that a full disk leaves the old file whole."""
+    scratch = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=output.parent, suffix=".ckpt.part", delete=False) as file:
+            scratch = Path(file.name)
+            torch.save(checkpoint, file)
+        scratch.replace(output)
+    except OSError as error:
+        if scratch is not None:
+            scratch.unlink(missing_ok=True)
+        raise CheckpointError(output, f"cannot be written ({error.strerror})", "give another --output") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
