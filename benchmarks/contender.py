@@ -16,6 +16,7 @@ import json
 import math
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,20 @@ from typing import Any
 import numpy as np
 
 CORES = os.sched_getaffinity(0)
+TINY = """\\data\\
+ngram 1=3
+ngram 2=1
+
+\\1-grams:
+-1\t<s>\t-0.3
+-1\t</s>
+-1\ta\t-0.3
+
+\\2-grams:
+-0.3\t<s> a
+
+\\end\\
+"""
 
 
 class Best:
@@ -66,6 +81,10 @@ class Ours:
         torch.set_num_threads(1)
         self.job, self.make, self.read, self.tensor = job, Beam, NGram.read, torch.from_numpy
         self.beams: dict[str, Any] = {}
+        with tempfile.NamedTemporaryFile("w", suffix=".arpa") as tiny:  # compiled code is no part of the model
+            tiny.write(TINY)
+            tiny.flush()
+            NGram.read(tiny.name)
 
     def load(self) -> None:
         """The language model from its ARPA file."""
