@@ -126,7 +126,8 @@ def refuse_idle(options: argparse.Namespace) -> None:
     """
 
     def given(*names: str) -> str:
-        return ", ".join(flag(name) for name in names if getattr(options, name) not in (None, False))
+        values = {name: getattr(options, name) for name in names}  # a bonus of 0 is given, too
+        return ", ".join(flag(name) for name, value in values.items() if value is not None and value is not False)
 
     for task, others in IDLE.items():
         if getattr(options, task) and (idle := given(*others)):

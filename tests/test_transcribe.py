@@ -119,6 +119,19 @@ def test_a_part_of_a_file_is_placed_in_the_file(tmp_path: Path) -> None:
     assert (answer.words[0].start, answer.words[0].end) == (1.0, pytest.approx(1.5))
 
 
+def test_margins_are_no_part_of_the_file(tmp_path: Path) -> None:
+    sound(tmp_path / "a.wav", 0.5)
+    plain = Recognizer.load(checkpoint(tmp_path / "a.ckpt", says="a")).transcribe(str(tmp_path / "a.wav"))[0]
+    model = Recognizer.load(checkpoint(tmp_path / "b.ckpt", says="a", margin=0.2))
+    wide = model.transcribe(str(tmp_path / "a.wav"))[0]
+    assert (wide.start, wide.duration) == (plain.start, plain.duration) == (0.0, 0.5)
+    assert [(word.start, word.end) for word in wide.words] == [(0.0, 0.5)]
+    part = next(reading.transcripts(model, [Utterance(str(tmp_path / "a.wav"), None, 0.1, 0.4)], model.greedy, 1000))
+    assert isinstance(part, Transcript)
+    assert (part.start, round(part.duration, 6)) == (0.1, 0.3)
+    assert [(word.start, round(word.end, 6)) for word in part.words] == [(0.1, 0.4)]
+
+
 def test_silence_is_an_empty_text(tmp_path: Path) -> None:
     model = Recognizer.load(tiny.checkpoint(tmp_path / "m.ckpt", says=""))
     (answer,) = model.transcribe(str(tiny.sound(tmp_path / "a.wav")))
@@ -241,6 +254,15 @@ def test_the_newest_model_under_runs_that_reads_such_files(capsys: pytest.Captur
         (["--model", "A", "--word-bonus", "2"], ["--word-bonus", "--lm"]),
         (["--model", "A", "--lm-weight", "-1", "--lm", "x.arpa"], ["weight", "-1"]),
         (["--model", "A", "--nbest", "3"], ["--nbest", "--format json"]),
+        (["--model", "A", "--decoder", "greedy", "--lexicon", "x", "--hotwords", "a"], ["--lexicon, --hotwords"]),
+        (["--model", "A", "--hotword-bonus", "3"], ["--hotword-bonus", "--hotwords"]),
+        (["--model", "A", "--hotwords", "names.txt"], ["names.txt", "no such file"]),
+        (["--model", "A", "--hotwords", ", "], ["names no words"]),
+        (["--model", "A", "--lexicon", "names.txt"], ["names.txt"]),
+        (["--model", "A", "--align", "--lm", "x.arpa", "--errors"], ["--align", "--lm, --errors"]),
+        (["--model", "A", "--tune"], ["--tune", "--lm"]),
+        (["--model", "A", "--tune", "--lm", "x.arpa", "--word-bonus", "0", "--words"], ["--word-bonus, --words"]),
+        (["--model", "A", "--tune", "--lm", "x.arpa", "--format", "json"], ["--tune", "--format"]),
         (["--model", "A", "--output-dir", "x.wav"], ["x.wav", "cannot be written"]),
     ],
 )
@@ -289,6 +311,95 @@ def test_help_does_not_wait_for_torch() -> None:
     code = "import sys, recognizer.transcribe as t; t.parser(); sys.exit('torch' in sys.modules)"
     folder = Path(__file__).parent.parent
     assert subprocess.run([sys.executable, "-c", code], cwd=folder, check=False).returncode == 0
+
+
+def test_lexicons_and_hotwords(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model = tiny.checkpoint(tmp_path / "models" / "any.ckpt", letters="abc")
+    tiny.sound(Path("x.wav"))
+    Path("lexicon.txt").write_text("Anna\tabca\nCab\tcab\tcaab\n", encoding="utf-8")
+    status, out, _ = run(capsys, "x.wav", "--model", model, "--lexicon", "lexicon.txt", "--words")
+    assert status == 0 and {line.split("\t")[3] for line in out.splitlines()} <= {"Anna", "Cab"} and out
+    (other,) = {"Anna", "Cab"} - {line.split("\t")[3] for line in out.splitlines()}
+    Path("hot.list").write_text(f"{other}\n\n", encoding="utf-8")
+    for given in ("hot.list", other, f"bb , {other}"):
+        hot = ("--lexicon", "lexicon.txt", "--hotwords", given, "--hotword-bonus", 100)
+        assert run(capsys, "x.wav", "--model", model, *hot)[:2] == (0, f"{other}\n")
+
+
+def test_tuning(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model = tiny.checkpoint(tmp_path / "models" / "any.ckpt", letters="abc ")
+    for name in ("x.wav", "y.wav", "z.wav"):
+        tiny.sound(Path(name), 0.2)
+    Path("text.txt").write_text("abc cab\nabc\n", encoding="utf-8")
+    Path("set.tsv").write_text("path\ttext\nx.wav\tabc\ny.wav\tabc cab\nnone.wav\ta\nz.wav\t\n", encoding="utf-8")
+    assert lm.main(["text.txt", "--output", "x y.arpa"]) == 0
+    status, out, errors = run(capsys, "set.tsv", "--model", model, "--lm", "x y.arpa", "--beam", 4, "--tune")
+    lines = out.splitlines()
+    assert status == 1 and len([line for line in errors if line.startswith("error: ")]) == 2
+    assert any("z.wav: has no text to compare with" in line for line in errors)
+    assert any(line.startswith("WER/CER of 2 files; greedy: ") for line in errors)
+    flags = re.fullmatch(r"--beam 4 --lm 'x y.arpa' --lm-weight (\S+) --word-bonus (\S+)", lines[-1])
+    assert flags is not None
+    heads, rows = lines[0].split()[3:], {line.split()[0]: line for line in lines[1:-1]}
+    assert out.count("*") == 1 and "*" in rows[flags[1]] and flags[2] in heads
+    status, _, errors = run(capsys, "z.wav", "--model", model, "--lm", "x y.arpa", "--tune")
+    assert status == 2 and "no file with a text" in errors[-1]
+
+
+# The command line: where known texts stand, and words with their places.
+
+
+def test_aligning_texts_beside_the_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model = tiny.checkpoint(tmp_path / "models" / "any.ckpt", letters="abc ")
+    for name, text in (("1.wav", "ab c"), ("2.gt.wav", None), ("3.wav", "a z"), ("4.wav", "c")):
+        tiny.sound(Path("in") / name)
+        if text:
+            Path("in", name).with_suffix(".txt").write_text(text)
+    Path("in/5.wav").write_text("no sound")
+    Path("in/5.txt").write_bytes(b"\xff")
+    status, out, errors = run(capsys, "in", "--model", model, "--align")
+    assert status == 1
+    rows = [line.split("\t") for line in out.splitlines()]
+    names = [str(Path("in", name)) for name in ("1.wav", "1.wav", "4.wav")]
+    assert [(row[0], row[4]) for row in rows] == list(zip(names, ["ab", "c", "c"], strict=True))
+    assert all(0 <= float(row[1]) < float(row[2]) <= 0.5 and 0 <= float(row[3]) <= 1 for row in rows)
+    assert float(rows[0][2]) <= float(rows[1][1])
+    assert [line.split(": ")[1] for line in errors] == [
+        str(Path("in", name)) for name in ("2.gt.wav", "3.wav", "5.txt")
+    ]
+    assert "no text to align" in errors[0] and "'z' x 1" in errors[1] and "UTF-8" in errors[2]
+
+
+def test_aligning_in_every_format(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model = tiny.checkpoint(tmp_path / "models" / "any.ckpt", letters="abc ")
+    tiny.sound(Path("x.wav"))
+
+    def aligned(*flags: str) -> str:
+        status, out, errors = run(capsys, "x.wav", "--model", model, "--align", "--reference", " ab  c", *flags)
+        assert (status, errors) == (0, [])
+        return out
+
+    row = json.loads(aligned("--format", "json"))
+    assert row["text"] == "ab c"
+    assert [[mark["text"] for mark in word["characters"]] for word in row["words"]] == [["a", "b"], ["c"]]
+    table = [line.split("\t") for line in aligned("--format", "tsv").splitlines()]
+    assert [line[1] for line in table] == ["text", "ab", "c"]
+    assert [float(line[2]) for line in table[1:]] == [word["start"] for word in row["words"]]
+    assert aligned("--format", "srt").endswith("\nab c\n") and aligned("--format", "srt").count("-->") == 1
+    assert aligned("--format", "vtt", "--words").count("-->") == 2
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_word_by_word(capsys: pytest.CaptureFixture[str], a: str, format: str) -> None:
+    tiny.sound(Path("x.wav"))
+    status, out, errors = run(capsys, "x.wav", "--model", a, "--words", "--format", format)
+    assert (status, errors) == (0, [])
+    if format == "txt":
+        start, end, confidence, word = out.removesuffix("\n").split("\t")
+        assert (float(start), float(end), word) == (0.0, 0.5, "a") and 0.9 < float(confidence) <= 1
+    if format == "json":
+        (word,) = json.loads(out)["words"]
+        assert word["characters"] == [{**word["characters"][0], "text": "a", "start": 0.0, "end": 0.5}]
 
 
 # The command line: what is written.
