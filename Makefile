@@ -45,6 +45,7 @@ format: setup ## let ruff mend what it can
 
 docs: setup ## draw the pictures in docs/ again
 	$(BIN)/python docs/draw_ctc.py docs/ctc.svg
+	$(BIN)/python docs/draw_lstm.py docs/lstm.svg
 
 lock: setup ## pin the newest versions that pyproject.toml allows, for every supported Python at once
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

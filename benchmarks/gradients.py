@@ -3,7 +3,8 @@
     python benchmarks/gradients.py [--picture docs/gradients.png] [--output benchmarks/results/gradients.md]
 
 The Jacobians of the state at the end with respect to the states before, by back-propagation: d y(T) / d y(t) over every
-path but the memory that stands beside y(t), and d s(T) / d s(t), where the constant error flow of 1997 is seen. Their spectral norm says by how much the end can answer to a change back then. The task is near to 2b of Hochreiter &
+path but the memory that stands beside y(t), and d s(T) / d s(t), where the constant error flow of 1997 is seen. Their
+spectral norm says by how much the end can answer to a change back then. The task is near to 2b of Hochreiter &
 Schmidhuber 1997: X or Y, a hundred random symbols, and at the last of them to say which of the two it was.
 """
 
