@@ -120,9 +120,9 @@ def test_a_part_of_a_file_is_placed_in_the_file(tmp_path: Path) -> None:
 
 
 def test_margins_are_no_part_of_the_file(tmp_path: Path) -> None:
-    sound(tmp_path / "a.wav", 0.5)
-    plain = Recognizer.load(checkpoint(tmp_path / "a.ckpt", says="a")).transcribe(str(tmp_path / "a.wav"))[0]
-    model = Recognizer.load(checkpoint(tmp_path / "b.ckpt", says="a", margin=0.2))
+    tiny.sound(tmp_path / "a.wav", 0.5)
+    plain = Recognizer.load(tiny.checkpoint(tmp_path / "a.ckpt", says="a")).transcribe(str(tmp_path / "a.wav"))[0]
+    model = Recognizer.load(tiny.checkpoint(tmp_path / "b.ckpt", says="a", margin=0.2))
     wide = model.transcribe(str(tmp_path / "a.wav"))[0]
     assert (wide.start, wide.duration) == (plain.start, plain.duration) == (0.0, 0.5)
     assert [(word.start, word.end) for word in wide.words] == [(0.0, 0.5)]
