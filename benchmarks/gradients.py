@@ -187,7 +187,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picture", type=Path, default=Path("docs/gradients.png"))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/gradients.md"))
-    parser.add_argument("--steps", type=int, default=400, help="training steps of each cell, 32 sequences a step")
+    parser.add_argument("--steps", type=int, default=300, help="training steps of each cell, 32 sequences a step")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args()
     with ProcessPoolExecutor(options.workers) as pool:
