@@ -64,9 +64,20 @@ LADDER: dict[str, int] = {
 ROOMS = ("decoders", "frontends", "layers", "samples")
 NEIGHBOURS = {
     ("decoders.beam", "decoders.fusion"),
+    ("decoders.beam", "decoders.hotwords"),
+    ("decoders.beam", "decoders.lexicon"),
     ("decoders.beam", "decoders.ngram"),
     ("decoders.beam", "decoders.prefixes"),
+    ("decoders.fusion", "decoders.hotwords"),
+    ("decoders.fusion", "decoders.lexicon"),
+    ("decoders.fusion", "decoders.native"),
+    ("decoders.heap", "decoders.native"),
+    ("decoders.hotwords", "decoders.ngram"),
     ("decoders.prefixes", "decoders.fusion"),
+    ("decoders.prefixes", "decoders.heap"),
+    ("decoders.prefixes", "decoders.hotwords"),
+    ("decoders.prefixes", "decoders.lexicon"),
+    ("decoders.prefixes", "decoders.native"),
     ("layers.fast", "layers.cell"),
     ("layers.gru", "layers.cell"),
     ("layers.lstm", "layers.cell"),
@@ -74,7 +85,16 @@ NEIGHBOURS = {
     ("samples.lines", "samples.ink"),
 }
 """The members of a room that may know another one."""
-PARTS = {"decoders.fusion", "decoders.ngram", "decoders.prefixes", "layers.cell"}
+PARTS = {
+    "decoders.fusion",
+    "decoders.heap",
+    "decoders.hotwords",
+    "decoders.lexicon",
+    "decoders.native",
+    "decoders.ngram",
+    "decoders.prefixes",
+    "layers.cell",
+}
 """What is no kind of its own in its room, but a part of one."""
 DOORS: dict[str, set[str]] = {
     "lightning": {"corpus", "model", "train"},
@@ -82,7 +102,7 @@ DOORS: dict[str, set[str]] = {
     "soundfile": {"frontends.speech", "samples.digits"},
     "torchaudio": {"decoders.align", "frontends.speech"},
     "jiwer": {"metrics"},
-    "numba": {"decoders.fusion", "rows"},
+    "numba": {"decoders.native", "rows"},
     "jsonargparse": {"train"},
     "espeakng_loader": {"samples.digits"},
     "HersheyFonts": {"samples.ink"},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+import concurrent.futures
 import logging
 import math
+import multiprocessing
 import pickle
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from judge import Judge, summed
 from torch import Tensor
 
 from recognizer import lm
@@ -28,17 +30,6 @@ TEXT = "ab a ab b\na ab\nb a a ab\nab ab b a\nba a\na b ab a ba\n"
 def chance(rows: int, frames: int, labels: int, seed: int, sharp: float = 2.0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return (torch.randn(rows, frames, labels, generator=generator) * sharp).log_softmax(-1)
-
-
-def summed(matrix: Tensor, blank: int = 0) -> dict[tuple[int, ...], float]:
-    """Every text that the frames can hold, and ln of the sum over all of its paths."""
-    totals: dict[tuple[int, ...], float] = {}
-    for path in itertools.product(range(matrix.shape[1]), repeat=matrix.shape[0]):
-        labels = tuple(label for label, _ in itertools.groupby(path) if label != blank)
-        totals[labels] = totals.get(labels, 0.0) + math.exp(
-            sum(matrix[t, label].item() for t, label in enumerate(path))
-        )
-    return {labels: math.log(total) for labels, total in totals.items()}
 
 
 @pytest.fixture(scope="module")
@@ -70,34 +61,53 @@ def test_a_beam_of_one_is_greedy(frames: int, labels: int, seed: int) -> None:
         assert ours.confidences == pytest.approx(best.confidences) and ours.score == pytest.approx(best.score, abs=1e-4)
 
 
-def fused(labels: tuple[int, ...], written: str, model: NGram, kind: str, weight: float, bonus: float) -> float:
-    """What a model gives a text, word by word or character by character."""
-    text = "".join(written[label] for label in labels)
-    tokens = text.split() if kind == "words" else ["<space>" if character == " " else character for character in text]
-    known = set(model.tokens)
-    values = model.sentence(tokens)
-    unknown = sum(-3.0 for token in tokens if token not in known)
-    return weight * (sum(values) + unknown) + bonus * len(tokens)
+LEXICON = {"a": [], "ab": ["ab", "b"], "be": ["b"], "ba": [], "Zz": ["aA", "a"]}
 
 
-@pytest.mark.parametrize("kind", ["words", "characters"])
-@pytest.mark.parametrize(("weight", "bonus"), [(0.0, 0.0), (0.7, 0.0), (1.5, 2.0), (0.5, -1.0)])
-def test_with_a_model_the_order_is_that_of_every_text(
-    models: dict[str, NGram], kind: str, weight: float, bonus: float
+@pytest.mark.parametrize("hot", [False, True])
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("kind", ["none", "words", "characters"])
+@pytest.mark.parametrize(("weight", "bonus"), [(0.0, 0.0), (0.7, 0.5), (1.5, 2.0), (0.5, -1.0)])
+def test_the_order_is_that_of_every_text(
+    models: dict[str, NGram], kind: str, closed: bool, hot: bool, weight: float, bonus: float
 ) -> None:
-    written = ".ab c"  # the blank, then what the labels write; c is in no word of the model
-    decoder = Beam(list(written), lm=models[kind], weight=weight, bonus=bonus, unknown=-3.0, **EVERYTHING)
+    settings = {"weight": weight, "bonus": bonus, "unknown": -3.0, "lexicon": LEXICON if closed else None}
+    if hot:
+        settings |= {"hotwords": ["aB", "a", "b ab", "a a b"], "hotword_bonus": 1.25}
+    labels = ["", *"ab A"]  # A is in no word of the models
+    decoder = Beam(labels, lm=models.get(kind), **settings, **EVERYTHING)
+    judge = Judge(labels, models.get(kind), kind, **settings)
     assert decoder.characters == (kind == "characters")
-    for seed in range(3):
+    for seed in range(2):
         matrix = chance(1, 5, 5, seed)
-        found = decoder.decode(matrix, torch.tensor([5]))[0]
-        sums = summed(matrix[0])
-        assert {h.labels for h in found} == set(sums)
-        for h in found:
-            assert h.score == pytest.approx(sums[h.labels], abs=1e-5)
-            assert h.gain == pytest.approx(fused(h.labels, written, models[kind], kind, weight, bonus), abs=1e-4)
-        ranks = [h.score + h.gain for h in found]
-        assert ranks == sorted(ranks, reverse=True)
+        compare(decoder, judge, matrix)
+
+
+@pytest.mark.parametrize("hot", [False, True])
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("kind", ["none", "words", "characters"])
+def test_so_it_is_in_scripts_without_spaces(models: dict[str, NGram], kind: str, closed: bool, hot: bool) -> None:
+    settings = {"lexicon": LEXICON if closed else None, "bonus": 0.5}
+    if hot:
+        settings |= {"hotwords": ["aab", "Ab", "b"], "hotword_bonus": 0.75}
+    labels = ["", *"abA"]
+    decoder = Beam(labels, lm=models.get(kind), characters=kind == "characters", **settings, **EVERYTHING)
+    judge = Judge(labels, models.get(kind), kind, **settings)
+    for seed in range(2):
+        compare(decoder, judge, chance(1, 6, 4, seed))
+
+
+def compare(decoder: Beam, judge: Judge, matrix: Tensor) -> None:
+    """Hold what a wide beam finds against every text that the matrix can hold."""
+    found = {h.labels: h for h in decoder.decode(matrix, torch.tensor([matrix.shape[1]]))[0]}
+    wanted = {labels: (total, judge.verdict(labels)) for labels, total in summed(matrix[0]).items()}
+    assert found.keys() == {labels for labels, (_, verdict) in wanted.items() if verdict is not None}
+    for labels, h in found.items():
+        total, verdict = wanted[labels]
+        assert verdict is not None and h.words == verdict[1]
+        assert (h.score, h.gain) == pytest.approx((total, verdict[0]), abs=1e-4)
+    ranks = [h.score + h.gain for h in found.values()]
+    assert ranks == sorted(ranks, reverse=True)
 
 
 def test_a_model_settles_what_the_matrix_leaves_open(models: dict[str, NGram]) -> None:
@@ -151,6 +161,16 @@ def test_rows_searched_at_once_read_as_one_by_one_also_in_another_process(models
     one = Beam(["", *"ab "], lm=models["words"], threads=1, nbest=3)
     many = pickle.loads(pickle.dumps(Beam(["", *"ab "], lm=models["words"], threads=4, nbest=3)))
     assert one.decode(matrix, lengths) == many.decode(matrix, lengths)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_processes_however_started_read_alike(models: dict[str, NGram], method: str) -> None:
+    beam = Beam(["", *"ab "], lm=models["words"], lexicon={"Ab": ["ab"], "a": []}, hotwords=["ab"], threads=2)
+    matrix, lengths = chance(2, 20, 4, 9).numpy(), np.array([20, 11])
+    here = beam.decode(matrix, lengths)
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
+        assert pool.submit(beam.decode, matrix, lengths).result() == here
 
 
 def test_impossible_frames_are_no_mistake() -> None:

@@ -1,12 +1,13 @@
-"""Log-probabilities -> the likeliest texts, by prefix beam search, with an n-gram model of words or characters."""
+"""Log-probabilities -> the likeliest texts, by prefix beam search; with an n-gram model, a lexicon, hotwords."""
 
 from __future__ import annotations
 
 import concurrent.futures
+import itertools
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,16 @@ from torch import Tensor
 from recognizer.alphabet import BLANK, Alphabet
 from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.base import Decoder, Hypothesis
+from recognizer.decoders.hotwords import Hotwords
+from recognizer.decoders.lexicon import Lexicon, Speller
 from recognizer.decoders.ngram import NGram, Spellings
 from recognizer.errors import ConfigError, DecoderError
 
 log = logging.getLogger(__name__)
+
+Given = str | Path | Mapping[str, Sequence[str]]
+"""A lexicon: a file, or for each word how it is spelt."""
+WAYS = 64  # in which a phrase may be spelt, at most
 
 
 class Beam(Decoder):
@@ -31,13 +38,23 @@ class Beam(Decoder):
     that begins so. Hypotheses keep the two parts apart, as `score` and `gain`. A beam of 1 without a model is the
     best path, exactly.
 
+    With a lexicon only its words are written, parted by single spaces (one word, where no label is a space); then a
+    hypothesis names them. Of words that are spelt alike the one is written that the language model finds likeliest
+    after those before it, or else the first of the list. If no text in the beam ends with a whole word, the answer is
+    the likeliest one, back to where it was whole.
+
+    Hotwords earn `hotword_bonus` for each time that one is written as a word of its own (where no label is a space:
+    anywhere), whatever its case. A part of it is lent while one is being written, and taken back if it turns out to be
+    another.
+
     Args:
         labels: an Alphabet, or what each label writes, one string each; what stands at `blank` is of no matter.
         lm: an ARPA file, plain or gzipped, or an NGram. Its tokens are words or, for a character model, what the labels
             write, with `<space>` for the space.
         width: prefixes that are kept from frame to frame.
         weight: of the language model's logarithms.
-        bonus: for each word (of a character model: each character) that is written.
+        bonus: for each word (of a character model: each character) that is written; None: 1 with a language model, and
+            0 with a lexicon alone.
         unknown: ln, added to the model's own value of `<unk>` for what it does not list.
         nbest: how many hypotheses a row is answered with, at most.
         token_floor: ln; less likely labels begin nothing new in a frame, unless they are its likeliest. -inf: all may.
@@ -46,10 +63,13 @@ class Beam(Decoder):
         space: what parts words.
         characters: whether the tokens of `lm` are single labels; None looks.
         threads: rows that are searched at once; None: as many as there are cores.
+        lexicon: the only words that may be written: a file (see `Lexicon`), or for each word how the labels spell it.
+        hotwords: words and phrases that are expected.
+        hotword_bonus: ln, added for each of them that is written.
 
     Raises:
         ConfigError: a setting outside its range, or labels that do not fit together.
-        DecoderError: `lm` is no ARPA file, or the labels can spell nothing in it.
+        DecoderError: `lm` is no ARPA file or `lexicon` no list of words, or the labels can spell nothing in it.
     """
 
     def __init__(
@@ -58,7 +78,7 @@ class Beam(Decoder):
         lm: str | Path | NGram | None = None,
         width: int = 100,
         weight: float = 0.5,
-        bonus: float = 1.0,
+        bonus: float | None = None,
         unknown: float = -10.0,
         nbest: int = 1,
         token_floor: float = -7.0,
@@ -67,17 +87,25 @@ class Beam(Decoder):
         space: str = " ",
         characters: bool | None = None,
         threads: int | None = None,
+        lexicon: Given | None = None,
+        hotwords: Sequence[str] = (),
+        hotword_bonus: float = 2.0,
     ) -> None:
         self.alphabet = labels if isinstance(labels, Alphabet) else None
         self.labels = ("", *labels.characters) if isinstance(labels, Alphabet) else tuple(labels)
         self.width, self.nbest, self.blank, self.threads = width, nbest, blank, threads
-        self.weight, self.bonus, self.unknown = float(weight), float(bonus), float(unknown)
+        self.bonus = (0.0 if lm is None else 1.0) if bonus is None else float(bonus)
+        self.weight, self.unknown, self.hotword_bonus = float(weight), float(unknown), float(hotword_bonus)
         self.token_floor, self.beam_floor = float(token_floor), float(beam_floor)
         for name, count in (("width", width), ("nbest", nbest), ("threads", 1 if threads is None else threads)):
             if count < 1:
                 raise ConfigError(name, f"is {count}", "give a whole number of at least 1")
         if not (0 <= self.weight < math.inf and math.isfinite(self.bonus)):
             raise ConfigError("weight, bonus", f"are {weight} and {bonus}", "give finite numbers, no negative weight")
+        if not 0 <= self.hotword_bonus < math.inf:
+            raise ConfigError("hotword_bonus", f"is {hotword_bonus}", "give a finite number of at least 0")
+        if isinstance(hotwords, str):
+            raise ConfigError("hotwords", f"is one text, {hotwords!r}", "give a list of words and phrases")
         for name, floor in (("unknown", unknown), ("token_floor", token_floor), ("beam_floor", beam_floor)):
             if not floor <= 0:
                 raise ConfigError(name, f"is {floor}", "give a logarithm of at most 0")
@@ -86,69 +114,98 @@ class Beam(Decoder):
         written = [label for place, label in enumerate(self.labels) if place != blank]
         if "" in written or len(set(written)) < len(written):
             raise ConfigError("labels", "one is empty or stands twice", "list what each label writes, once")
-        self._numbers = {label: place for place, label in enumerate(self.labels) if place != blank}
-        self.space = self._numbers.get(space, -1)
+        self.speller = Speller(self.labels, blank, space, self.alphabet)
+        self.space = self.speller.space
         self.lm = lm if isinstance(lm, NGram) or lm is None else NGram.read(lm)
         self._name = "the language model" if isinstance(lm, NGram) else str(lm)
         self.characters = self.lm is not None and (self._looks_spelt() if characters is None else characters)
-        self._tokens = np.full(len(self.labels), -1, np.int32)
-        self._spellings = Spellings.of([], len(self.labels))
-        if self.lm is not None:
-            self._fit(self.lm)
+        self.lexicon = None if lexicon is None else Lexicon(lexicon, self.speller)
+        self._each = np.array([np.full(len(self.labels), -1), self.speller.folds], np.int32)
+        self._entries = np.zeros((1, 3), np.int32)
+        spelt = list[tuple[Sequence[int], int, float]]()
+        if self.lm is not None and self.characters:
+            self._letters(self.lm)
+        elif self.lm is not None and self.lexicon is None:
+            spelt = self._vocabulary(self.lm)
+        if self.lexicon is not None:
+            spelt = self._closed(self.lexicon)
+        tree = Spellings.of(spelt, len(self.labels))
+        self._tree, self._best = np.zeros((len(tree.branch), 3), np.int32), tree.best
+        self._tree[:-1, 0], self._tree[:, 1], self._tree[:-1, 2] = tree.letter, tree.branch, tree.spelt
+        self._hotwords = self._expected(hotwords)
 
     def _looks_spelt(self) -> bool:
         assert self.lm is not None
         index = self.lm.index.keys() - {BEGIN, END, *OTHER}
-        single = index - {SPACE} <= self._numbers.keys()
+        single = index - {SPACE} <= self.speller.numbers.keys()
         return bool(index) and single and (SPACE in index or self.space < 0)
 
-    def _fit(self, lm: NGram) -> None:
-        """Find the model's tokens among the labels."""
-        if self.characters:
-            names = [SPACE if place == self.space else label for place, label in enumerate(self.labels)]
-            self._tokens[:] = [-1 if p == self.blank else lm.index.get(name, -1) for p, name in enumerate(names)]
-            fitting, total, kind = (
-                int((self._tokens >= 0).sum()),
-                len(self.labels) - 1,
-                "labels are among its characters",
-            )
-        else:
-            words = [word for word in lm.tokens if word not in (BEGIN, END, *OTHER)]
-            spelt = [(labels, lm.index[word]) for word in words if (labels := self._spelt(word))]
-            values = [float(lm.value[token + 1]) for _, token in spelt]
-            triples = [(labels, token, value) for (labels, token), value in zip(spelt, values, strict=True)]
-            self._spellings = Spellings.of(triples, len(self.labels))
-            fitting, total, kind = len(spelt), len(words), "words can be spelt with the labels"
-        if not fitting:
-            sample = [word for word in lm.tokens if word not in (BEGIN, END, *OTHER)][:5]
-            remedy = "build it from texts as the labels write them"
-            for case, fold in (("lower", str.lower), ("upper", str.upper)):
-                if any(self._spelt(fold(word)) for word in sample):
-                    remedy = f"build it from {case} case text"
-            shown = " ".join(sample)
-            raise DecoderError(self._name, f"none of its {total} {kind} (it begins: {shown})", remedy)
-        log.info("%s: %d of %d %s", self._name, fitting, total, kind)
+    def _letters(self, lm: NGram) -> None:
+        """Find the labels among the tokens of a character model."""
+        for label, place in self.speller.numbers.items():
+            self._each[0, place] = lm.index.get(SPACE if place == self.space else label, -1)
+        fitting, total = int((self._each[0] >= 0).sum()), len(self.labels) - 1
+        self._fits(fitting, total, "labels are among its characters", lm)
 
-    def _spelt(self, word: str) -> list[int]:
-        """The labels of a word, the longest first where several begin alike; none if it cannot be written."""
-        if self.alphabet is not None:
-            missing = self.alphabet.missing(word)
-            return [] if missing else self.alphabet.encode(word)
-        longest = max(map(len, self._numbers), default=0)
-        found, place = list[int](), 0
-        while place < len(word):
-            for size in range(longest, 0, -1):
-                label = self._numbers.get(word[place : place + size], -1)
-                if label >= 0 and label != self.space:
-                    break
-            else:
-                return []
-            found.append(label)
-            place += size
-        return found
+    def _vocabulary(self, lm: NGram) -> list[tuple[Sequence[int], int, float]]:
+        """The words of a language model that can be spelt, their tokens and values."""
+        words = [word for word in lm.tokens if word not in (BEGIN, END, *OTHER)]
+        spelt = [(labels, lm.index[word]) for word in words if (labels := self.speller.spell(word))]
+        self._fits(len(spelt), len(words), "words can be spelt with the labels", lm)
+        return [(labels, token, float(lm.value[token + 1])) for labels, token in spelt]
+
+    def _closed(self, lexicon: Lexicon) -> list[tuple[Sequence[int], int, float]]:
+        """The spellings of a lexicon, the first entry of each and the highest value of its words."""
+        total = len(lexicon.words) + len(lexicon.missing)
+        log.info("%s: %d of %d words can be spelt with the labels", lexicon.name, len(lexicon.words), total)
+        if lexicon.missing:
+            shown = " ".join(lexicon.missing[:10])
+            log.warning("%s: %d words cannot be spelt with the labels: %s", lexicon.name, len(lexicon.missing), shown)
+        tokens, values = [-1] * len(lexicon.words), np.zeros(len(lexicon.words))
+        if (lm := self.lm) is not None and not self.characters:
+            tokens = [lm.index.get(word, -1) for word in lexicon.words]
+            fitting = sum(token >= 0 for token in tokens)
+            if not fitting:
+                remedy = "build both from words in the same case"
+                raise DecoderError(self._name, f"lists none of the {total} words of {lexicon.name}", remedy)
+            log.info("%s: lists %d of the %d words of %s", self._name, fitting, total, lexicon.name)
+            unknown = self.unknown + (float(lm.value[lm.other + 1]) if lm.other >= 0 else 0.0)
+            values = np.array([float(lm.value[token + 1]) if token >= 0 else unknown for token in tokens])
+        self._entries, first = lexicon.entries(tokens)
+        return [(labels, entry, float(values[lexicon.spellings[labels]].max())) for labels, entry in first]
+
+    def _fits(self, fitting: int, total: int, what: str, lm: NGram) -> None:
+        """Say how much of a language model can be used, and refuse it if that is nothing."""
+        if not fitting:
+            words = [word for word in lm.tokens if word not in (BEGIN, END, *OTHER)]
+            remedy = self.speller.remedy(words, "build it from texts as the labels write them")
+            raise DecoderError(self._name, f"none of its {total} {what} (it begins: {' '.join(words[:5])})", remedy)
+        log.info("%s: %d of %d %s", self._name, fitting, total, what)
+
+    def _expected(self, hotwords: Sequence[str]) -> Hotwords:
+        """The hotwords as the labels write them; those that a lexicon spells otherwise, as it does."""
+        listed: dict[str, list[list[int]]] = {}
+        if self.lexicon is not None:
+            for labels, words in self.lexicon.spellings.items():
+                for word in words:
+                    folded = [self.speller.folds[label] for label in labels]
+                    listed.setdefault(self.lexicon.words[word].casefold(), []).append(folded)
+        phrases, lost = list[list[int]](), list[str]()
+        for phrase in hotwords:
+            ways = [listed.get(word.casefold()) or [self.speller.fold(word)] for word in phrase.split()]
+            if not ways or not all(map(all, ways)) or (len(ways) > 1 and self.space < 0):
+                lost.append(phrase)
+                continue
+            for way in itertools.islice(itertools.product(*ways), WAYS):
+                phrases.append([label for word in way for label in (self.space, *word)][1:])
+        if lost:
+            log.warning("hotwords: %d cannot be spelt with the labels: %s", len(lost), ", ".join(lost[:10]))
+        return Hotwords.of(phrases, len(self.labels), self.space, self.hotword_bonus)
 
     def text(self, hypothesis: Hypothesis) -> str:
-        """What the labels of a hypothesis write, one after the other."""
+        """What the labels of a hypothesis write, one after the other; with a lexicon the words that they stand for."""
+        if hypothesis.words is not None:
+            return " ".join(hypothesis.words)
         return "".join(self.labels[label] for label in hypothesis.labels)
 
     def search(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
@@ -169,38 +226,40 @@ class Beam(Decoder):
         from recognizer.decoders import prefixes  # Numba takes a second to load
 
         room = len(matrix) * self.width + 1  # pages that are never touched take no memory
-        nodes, costs, chains = np.empty((room, 9), np.int32), np.empty((room, 3)), np.empty((room, 4))
-        floors, spaces = (self.token_floor, self.beam_floor), (nodes, costs, chains)
-        size, beam, marks, sums, order = prefixes.search(
-            matrix, self.blank, self.width, *floors, self._language(), *spaces
-        )
+        nodes, costs, chains = np.empty((room, 11), np.int32), np.empty((room, 3)), np.empty((room, 4))
+        floors, spaces, language = (self.token_floor, self.beam_floor), (nodes, costs, chains), self._language()
+        size, beam, marks, sums, order = prefixes.search(matrix, self.blank, self.width, *floors, language, *spaces)
         found = []
         for place in order[: min(size, self.nbest)]:
-            labels = prefixes.written(nodes, marks[place, prefixes.NODE])
+            node = marks[place, prefixes.NODE]
+            labels = prefixes.written(nodes, node)
             spans, peaks = prefixes.stood(beam[place], chains, len(matrix))
-            confidences = tuple(math.exp(min(peak, 0.0)) for peak in peaks)
+            confidences = tuple(math.exp(min(peak, 0.0)) for peak in peaks[: len(labels)])
             score, gain = sums[place, :2].tolist()
-            found.append(Hypothesis(labels, spans, confidences, min(score, 0.0), gain))
-        return found or [Hypothesis((), (), (), -math.inf)]
+            if math.isnan(score):
+                score = prefixes.total(matrix, labels, self.blank)
+            words = None
+            if self.lexicon is not None:
+                listed = prefixes.listed(nodes, node, self.space, self._tree, self._entries)
+                words = tuple(self.lexicon.words[number] for number in listed)
+            found.append(Hypothesis(labels, spans[: len(labels)], confidences, min(score, 0.0), gain, words))
+        return found or [Hypothesis((), (), (), -math.inf, words=None if self.lexicon is None else ())]
 
     def _language(self) -> tuple[object, ...]:
-        """The model as the search asks it."""
+        """What is known of texts, as the search asks it."""
         from recognizer.decoders.fusion import CHARACTERS, NONE, WORDS, Language
 
-        tree, zero, none = self._spellings, np.zeros(1, np.float32), np.zeros(2, np.int32)
-        # fmt: off
+        hot = self._hotwords.dead if self._hotwords.dead > 1 else -1
+        closed, tree = self.lexicon is not None, (self._each, self._tree, self._best, self._entries)
+        hotwords = (self._hotwords.nodes, self._hotwords.earned)
         if (lm := self.lm) is None:
-            return Language(
-                NONE, 0.0, 0.0, 0.0, -1, 0, -1, -1, 0, none, zero, zero, none, none,
-                self._tokens, tree.letter, tree.branch, tree.spelt, tree.best,
-            )
-        return Language(
-            CHARACTERS if self.characters else WORDS, self.weight, self.bonus, self.unknown,
-            self.space, lm.start, lm.index.get(END, -1), lm.other,
-            lm.top, lm.token, lm.value, lm.backoff, lm.suffix, lm.first,
-            self._tokens, tree.letter, tree.branch, tree.spelt, tree.best,
-        )
-        # fmt: on
+            zero, none = np.zeros(1, np.float32), np.zeros(2, np.int32)
+            numbers = (NONE, closed, closed or hot >= 0, hot, self.space, 0, -1, -1, 0, 0.0, self.bonus, 0.0)
+            return Language(*numbers, none, zero, zero, none, none, *tree, *hotwords)
+        kind, end = CHARACTERS if self.characters else WORDS, lm.index.get(END, -1)
+        numbers = (kind, closed, True, hot, self.space, lm.start, end, lm.other, lm.top)
+        factors, arrays = (self.weight, self.bonus, self.unknown), (lm.token, lm.value, lm.backoff, lm.suffix, lm.first)
+        return Language(*numbers, *factors, *arrays, *tree, *hotwords)
 
 
 def _cores() -> int:

@@ -18,25 +18,28 @@ from recognizer.decoders.fusion import (
     CHILD,
     COMMITTED,
     DONE,
+    ENTRY,
     LABEL,
-    NONE,
+    MATCH,
     OPEN,
     PARENT,
     PLACE,
     SIBLING,
     SLOT,
+    SPELT,
     STAMP,
     STATE,
     UNKNOWN,
-    WORDS,
     Floats,
     Ints,
     Language,
-    ask,
-    compiled,
+    conclude,
     extend,
-    finish,
 )
+from recognizer.decoders.heap import push, rank
+from recognizer.decoders.hotwords import RISE
+from recognizer.decoders.lexicon import WORD
+from recognizer.decoders.native import compiled, part
 
 NODE, OLDEST, YOUNGER, CLOSED, ORIGIN = range(5)
 BLANKS, LETTERS, PATH_BLANK, PATH_LETTER, CLOSED_LABELS, LABELS, SINCE, PEAK = range(8)
@@ -45,7 +48,7 @@ two the chain of the labels before, all of them and all but the last; where that
 TOO_SMALL = -40.0  # ln: what is added below this share changes no float64
 
 
-@compiled
+@part
 def add(one: float, other: float) -> float:
     """ln(e^one + e^other)."""
     if one < other:
@@ -55,48 +58,7 @@ def add(one: float, other: float) -> float:
     return one + math.log1p(math.exp(other - one))
 
 
-@compiled
-def sink(heap: Any, order: Ints, size: int, score: float, place: int) -> None:
-    """Replace the root of a heap, its worst, and restore the order."""
-    spot = 0
-    while True:
-        child = 2 * spot + 1
-        if child >= size:
-            break
-        if child + 1 < size and heap[child + 1] < heap[child]:
-            child += 1
-        if heap[child] >= score:
-            break
-        heap[spot], order[spot] = heap[child], order[child]
-        spot = child
-    heap[spot], order[spot] = score, place
-
-
-@compiled
-def push(heap: Any, order: Ints, size: int, score: float, place: int) -> int:
-    """Put a candidate into the heap; a full one loses its worst. How many it then holds."""
-    if size == len(heap):
-        if score > heap[0]:
-            sink(heap, order, size, score, place)
-        return size
-    spot = size
-    while spot > 0 and heap[(spot - 1) // 2] > score:
-        heap[spot], order[spot] = heap[(spot - 1) // 2], order[(spot - 1) // 2]
-        spot = (spot - 1) // 2
-    heap[spot], order[spot] = score, place
-    return size + 1
-
-
-@compiled
-def rank(heap: Any, order: Ints, size: int) -> None:
-    """Sort what the heap holds, best first."""
-    for last in range(size - 1, 0, -1):
-        score, place = heap[last], np.int64(order[last])
-        heap[last], order[last] = heap[0], order[0]
-        sink(heap, order, last, score, place)
-
-
-@compiled
+@part
 def close(now: Any, marks: Ints, slot: int, chains: Any, links: int, frame: int) -> int:
     """End the label in which the best path of a slot stands; once for all that follow. The number of links then."""
     if marks[slot, CLOSED] < 0:
@@ -107,7 +69,7 @@ def close(now: Any, marks: Ints, slot: int, chains: Any, links: int, frame: int)
     return links
 
 
-@compiled
+@part
 def stays(now: Any, kept: Any, marks: Ints, nodes: Ints, size: int, frame: Floats, blank: int, t: int) -> None:
     """The same prefixes again: through the blank, through their last labels, or from a shorter one in the beam."""
     for s in range(size):
@@ -134,7 +96,7 @@ def stays(now: Any, kept: Any, marks: Ints, nodes: Ints, size: int, frame: Float
                 kept[s, PATH_LETTER], marks[s, ORIGIN] = path + frame[label], q
 
 
-@compiled
+@part
 def born(lm: Language, nodes: Ints, costs: Any, tree: int, parent: int, label: int) -> int:
     """The node of a prefix and one more label; a new one, numbered `tree`, if it never was in the beam."""
     child = np.int64(nodes[parent, CHILD])
@@ -142,11 +104,11 @@ def born(lm: Language, nodes: Ints, costs: Any, tree: int, parent: int, label: i
         child = np.int64(nodes[child, SIBLING])
     if child < 0:
         child = tree
-        committed, open_, state, place = extend(lm, nodes, costs, parent, label)
+        committed, open_, state, place, match = extend(lm, nodes, costs, parent, label)
         nodes[child, PARENT], nodes[child, LABEL], nodes[child, CHILD] = parent, label, -1
         nodes[child, SIBLING], nodes[parent, CHILD] = nodes[parent, CHILD], child
-        nodes[child, STAMP], nodes[child, DONE] = -1, UNKNOWN
-        nodes[child, STATE], nodes[child, PLACE] = state, place
+        nodes[child, STAMP], nodes[child, DONE], nodes[child, ENTRY] = -1, UNKNOWN, UNKNOWN
+        nodes[child, STATE], nodes[child, PLACE], nodes[child, MATCH] = state, place, match
         costs[child, COMMITTED], costs[child, OPEN] = committed, open_
     return child
 
@@ -175,9 +137,9 @@ def search(
         language model's gain beside it, and their order, best first.
     """
     frames, labels = matrix.shape
-    for column in range(9):
+    for column in range(11):
         nodes[0, column] = -1
-    nodes[0, STATE], nodes[0, PLACE] = lm.start, 0
+    nodes[0, STATE], nodes[0, PLACE], nodes[0, MATCH] = lm.start, 0, 0
     for column in range(3):
         costs[0, column] = 0.0
     one = np.int64(1)  # to Numba a bare 1 is a type of its own, and all that it is given to would be compiled twice
@@ -215,7 +177,7 @@ def search(
                 slots[candidates], letters[candidates] = s, -1
                 held = push(heap, order, held, score, candidates)
                 candidates += 1
-        # Longer prefixes. What the language model adds is at most the bonus, so most of them need not ask it.
+        # Longer prefixes. What a language model adds is at most the bonus, so most of them need not ask it.
         for s in range(size):
             node = np.int64(marks[s, NODE])
             child = marks[s, OLDEST]
@@ -223,7 +185,11 @@ def search(
                 target[nodes[marks[child, NODE], LABEL]] = t
                 child = marks[child, YOUNGER]
             total = add(now[s, BLANKS], now[s, LETTERS])
-            bound = costs[node, COMMITTED] + max(lm.bonus, 0.0)
+            bound = 0.0
+            if lm.helped:
+                bound = costs[node, COMMITTED] + max(lm.bonus, 0.0)
+                if lm.hot >= 0:
+                    bound += lm.earned[nodes[node, MATCH], RISE]
             for i in range(count):
                 label = np.int64(tokens[i])
                 if target[label] == t:
@@ -234,10 +200,12 @@ def search(
                     floor = max(floor, heap[0])
                 if mass == -np.inf or mass + bound < floor:
                     continue
-                committed, open_, _, _ = extend(lm, nodes, costs, node, label)
-                score = mass + committed + open_
-                if score < floor:
-                    continue
+                score = mass
+                if lm.helped:
+                    committed, open_, _, _, _ = extend(lm, nodes, costs, node, label)
+                    score += committed + open_
+                    if score < floor or score == -np.inf:
+                        continue
                 best = max(best, score)
                 slots[candidates], letters[candidates], masses[candidates] = s, label, mass
                 held = push(heap, order, held, score, candidates)
@@ -288,21 +256,20 @@ def search(
         if size == 0:  # every text has probability 0
             break
 
-    for s in range(size):
-        node = np.int64(marks[s, NODE])
-        state, gain = np.int64(nodes[node, STATE]), costs[node, COMMITTED]
-        if lm.kind == WORDS and nodes[node, PLACE] != 0:
-            value, state = finish(lm, nodes, costs, node)
-            gain += value
-        if lm.kind != NONE and lm.end != UNKNOWN:
-            gain += lm.weight * ask(lm, state, lm.end)[0]
-        kept[s, 0], kept[s, 1] = add(now[s, BLANKS], now[s, LETTERS]), gain
-        heap[s], order[s] = -np.inf, s
     held = none
     for s in range(size):
-        held = push(heap[:size], order, held, kept[s, 0] + kept[s, 1], s)
-    rank(heap, order, size)
-    return size, now, marks, kept, order
+        kept[s, 0] = add(now[s, BLANKS], now[s, LETTERS])
+        kept[s, 1] = conclude(lm, nodes, costs, np.int64(marks[s, NODE]))
+        if kept[s, 1] > -np.inf:
+            held = push(heap[:size], order, held, kept[s, 0] + kept[s, 1], s)
+    rank(heap, order, held)
+    if held == 0 and size > 0:  # no word of a lexicon is complete: the best prefix, back to where one was
+        node = np.int64(marks[0, NODE])
+        while kept[0, 1] == -np.inf:
+            node = np.int64(nodes[node, PARENT])
+            kept[0, 1] = conclude(lm, nodes, costs, node)
+        marks[0, NODE], kept[0, 0], order[0], held = node, np.nan, 0, one
+    return held, now, marks, kept, order
 
 
 def written(nodes: Ints, node: int) -> tuple[int, ...]:
@@ -312,6 +279,35 @@ def written(nodes: Ints, node: int) -> tuple[int, ...]:
         labels.append(int(nodes[node, LABEL]))
         node = nodes[node, PARENT]
     return tuple(reversed(labels))
+
+
+def listed(nodes: Ints, node: int, space: int, tree: Ints, entries: Ints) -> list[int]:
+    """The numbers of the words of a lexicon that a prefix writes."""
+    words, ended = [], True
+    while node > 0:
+        if ended and (place := nodes[node, PLACE]) > 0:
+            entry = nodes[node, ENTRY]  # a character model leaves it open
+            words.append(int(entries[entry if entry >= 0 else tree[place, SPELT], WORD]))
+        ended = nodes[node, LABEL] == space
+        node = nodes[node, PARENT]
+    return words[::-1]
+
+
+def total(matrix: Floats, labels: tuple[int, ...], blank: int) -> float:
+    """ln of the sum over all paths of one text (Graves et al. 2006, 4.1)."""
+    path = np.full(2 * len(labels) + 1, blank)
+    path[1::2] = labels
+    skips = np.zeros(len(path), bool)  # from one label to the next without a blank between them
+    skips[3::2] = path[3::2] != path[1:-2:2]
+    skips[1:2] = True  # a text may begin without a blank
+    before = np.full(len(path) + 2, -np.inf)
+    before[1] = 0.0  # the place before the first blank
+    for frame in matrix:
+        stay, step = before[2:], before[1:-1]
+        skip = np.where(skips, before[:-2], -np.inf)
+        before[2:] = np.logaddexp(np.logaddexp(stay, step), skip) + frame[path]
+        before[:2] = -np.inf
+    return float(np.logaddexp(before[-1], before[-2] if labels else -np.inf)) if len(matrix) else 0.0
 
 
 def stood(place: Any, chains: Any, frames: int) -> tuple[tuple[tuple[int, int], ...], list[float]]:

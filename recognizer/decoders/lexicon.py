@@ -1,0 +1,174 @@
+"""Words, and how labels write them -> the labels of each spelling, and the words that stand behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import itertools
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recognizer.alphabet import Alphabet
+from recognizer.errors import DecoderError
+
+WORD, TOKEN, NEXT = range(3)
+"""A row of `Lexicon.entries`: the number of the word, its token in a language model, the next entry spelt alike."""
+
+
+class Speller:
+    """What each label writes, so that words can be taken apart into labels; the longest first where labels begin alike.
+
+    Args:
+        labels: what each label writes.
+        blank: the label that writes nothing.
+        space: what parts words.
+        alphabet: whose normal form words are brought to.
+
+    Attributes:
+        space: the label that parts words, or -1.
+        folds: for each label the first label that is the same but for its case.
+    """
+
+    def __init__(self, labels: Sequence[str], blank: int, space: str, alphabet: Alphabet | None = None) -> None:
+        self.numbers = {label: place for place, label in enumerate(labels) if place != blank}
+        self.space = self.numbers.get(space, -1)
+        self._alphabet = alphabet
+        self._folded: dict[str, int] = {}
+        for label, place in self.numbers.items():
+            self._folded.setdefault(label.casefold(), place)
+        places = enumerate(labels)
+        self.folds = tuple(-1 if place == blank else self._folded[label.casefold()] for place, label in places)
+
+    def spell(self, word: str) -> list[int]:
+        """The labels of a word; none if it cannot be written."""
+        return self._cut(self._normal(word), self.numbers)
+
+    def fold(self, word: str) -> list[int]:
+        """The labels of a word, as `folds` has them, whatever its case; none if it cannot be written."""
+        if found := self.spell(word):
+            return [self.folds[label] for label in found]
+        return self._cut(self._normal(self._normal(word).casefold()), self._folded)
+
+    def remedy(self, words: Iterable[str], otherwise: str) -> str:
+        """The way out where none of these `words` can be written: another case, or else what is said otherwise."""
+        words = list(itertools.islice(words, 100))
+        for case, change in (("lower", str.lower), ("upper", str.upper)):
+            if any(self.spell(change(word)) for word in words):
+                return f"the labels write {case} case: bring its words to {case} case"
+        return otherwise
+
+    def _normal(self, word: str) -> str:
+        return word if self._alphabet is None else self._alphabet.normalise(word)
+
+    def _cut(self, text: str, table: Mapping[str, int]) -> list[int]:
+        longest = max(map(len, table), default=0)
+        found, place = list[int](), 0
+        while place < len(text):
+            for size in range(min(longest, len(text) - place), 0, -1):
+                label = table.get(text[place : place + size], -1)
+                if label >= 0 and label != self.space:
+                    break
+            else:
+                return []
+            found.append(label)
+            place += size
+        return found
+
+
+class Lexicon:
+    """The only words that may be written, and their spellings.
+
+    Args:
+        given: a file, or for each word its spellings, as the labels write them; none: as it is written. In a file,
+            plain or gzipped, in UTF-8, stands one word a line, followed, if it is spelt otherwise than it is written,
+            by its spellings, all parted by tabs. The spellings of several lines with the same word add up.
+        speller: takes the spellings apart.
+
+    Attributes:
+        name: of the file, for messages.
+        words: those of which at least one spelling can be written.
+        missing: those that cannot be written.
+        spellings: each spelling's labels, and the numbers of its words, in the order in which they are listed.
+
+    Raises:
+        DecoderError: it cannot be read, with the line; or none of its words can be written.
+    """
+
+    def __init__(self, given: str | Path | Mapping[str, Sequence[str]], speller: Speller) -> None:
+        self.name = "the lexicon" if isinstance(given, Mapping) else str(given)
+        listed = given if isinstance(given, Mapping) else read(Path(given))
+        self.missing: list[str] = []
+        self.spellings: dict[tuple[int, ...], list[int]] = {}
+        words: list[str] = []
+        for word, spellings in listed.items():
+            each = [spellings] if isinstance(spellings, str) else spellings or [word]
+            found = {tuple(labels) for spelling in each if (labels := speller.spell(spelling))}
+            if not found:
+                self.missing.append(word)
+                continue
+            for labels in sorted(found):
+                self.spellings.setdefault(labels, []).append(len(words))
+            words.append(word)
+        self.words = tuple(words)
+        if not words:
+            begin = " ".join(list(listed)[:5])
+            what = f"none of its {len(listed)} words can be spelt with the labels (it begins: {begin})"
+            remedy = speller.remedy(listed, "list words, and behind a tab how the labels write them")
+            raise DecoderError(self.name, what, remedy)
+
+    def entries(self, tokens: Sequence[int]) -> tuple[NDArray[np.int32], list[tuple[tuple[int, ...], int]]]:
+        """Rows of WORD, TOKEN, NEXT, given each word's token; and each spelling with its first row."""
+        rows, first = list[tuple[int, int, int]](), list[tuple[tuple[int, ...], int]]()
+        for labels, words in self.spellings.items():
+            first.append((labels, len(rows)))
+            rows += [(word, tokens[word], len(rows) + place) for place, word in enumerate(words, start=1)]
+            rows[-1] = (*rows[-1][:NEXT], -1)
+        return np.array(rows, np.int32), first
+
+
+def read(path: Path) -> dict[str, list[str]]:
+    """The words of a file and their spellings.
+
+    Raises:
+        DecoderError: it cannot be read; with the line, where there is one.
+    """
+    found: dict[str, list[str]] = {}
+    with _mistakes(path):
+        content = path.read_bytes()
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
+        where = f"{path}, line {number}"
+        try:
+            word, *spellings = (field.strip() for field in line.decode().split("\t"))
+        except UnicodeDecodeError:
+            raise DecoderError(where, f"is not UTF-8: {line[:40]!r}", "save it as UTF-8") from None
+        if not word and not any(spellings):
+            continue
+        for field in (word, *spellings):
+            if not field:
+                raise DecoderError(where, f"{line.decode()[:40]!r} has an empty field", "write: word TAB spelling")
+            if len(field.split()) > 1:
+                remedy = "one word a line; a tab parts it from its spellings, which are written without spaces"
+                raise DecoderError(where, f"{field[:40]!r} holds a space", remedy)
+        found.setdefault(word, []).extend(spellings or [word])
+    if not found:
+        raise DecoderError(path, "lists no words", "write one a line")
+    return found
+
+
+@contextlib.contextmanager
+def _mistakes(path: Path) -> Iterator[None]:
+    remedy = "give a text file with one word a line, plain or gzipped"
+    try:
+        yield
+    except IsADirectoryError as error:
+        raise DecoderError(path, "is a folder", remedy) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DecoderError(path, f"cannot be unpacked ({error})", remedy) from error
+    except OSError as error:
+        raise DecoderError(path, f"cannot be opened ({error.strerror})", "check the path") from error
