@@ -17,6 +17,7 @@ from torch import Tensor
 
 from recognizer import reading
 from recognizer.alphabet import Alphabet
+from recognizer.calibration import Calibration
 from recognizer.decoders import Beam, Decoder, Greedy, align, aligned
 from recognizer.errors import AlphabetError, DecoderError, RecognizerError
 from recognizer.frontends.base import Frontend
@@ -212,7 +213,7 @@ class Page(Frontend[int]):
 class Noise:
     """A model that says something by chance."""
 
-    frontend, alphabet, reduction = Page(), Alphabet(list(" abc")), 4
+    frontend, alphabet, reduction, calibration = Page(), Alphabet(list(" abc")), 4, Calibration()
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
