@@ -61,7 +61,7 @@ def said(hot: bool, count: int = 40) -> list[tuple[str, Tensor]]:
         if hot:
             words[chance.randrange(4)] = chance.choice([*RARE, PHRASE])
         text = " ".join(words)
-        made.append((text, noisy(text, 2.0, generator)))
+        made.append((text, noisy(text, 1.3, generator)))
     return made
 
 
