@@ -1,0 +1,164 @@
+"""Seeds -> a table: how far back does a cell remember, on the tasks and at the sizes of the papers of 1997 and 2000?
+
+    python benchmarks/lags.py [TASK...] [--quick] [--seeds 10] [--jobs 2] [--runs FILE.jsonl] [--output FILE.md]
+
+Every finished run is a line of FILE.jsonl; started again, the script does what is missing there. A run whose settings
+have changed since is done again; after a change of the equations, begin with an empty file. TASK is the beginning of a
+row's name: 2c, "4 T=1000", continual.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import datetime
+import hashlib
+import json
+import multiprocessing
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tqdm
+from lags import running, streams
+from lags.experiments import EXPERIMENTS, Experiment
+from lags.streams import CONTINUAL, Continual
+
+Row = Experiment | Continual
+Job = tuple[Row, str, int]
+Result = dict[str, Any]
+ROWS: tuple[Row, ...] = (*EXPERIMENTS, *CONTINUAL)
+HERE = Path(__file__).parent / "results"
+CELLS = {"lstm": "LSTM 1997", "forget": "LSTM, forget gates", "rnn": "tanh RNN"}
+HEAD = "| task | cell | succeed | sequences, mean | fewest - most | weights | paper: succeed | sequences | weights |"
+
+
+def main() -> int:
+    """Runs what is missing and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tasks", nargs="*", metavar="TASK")
+    parser.add_argument("--quick", action="store_true", help="one seed, the LSTMs alone, a tenth of the limits")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--runs", type=Path, default=HERE / "lags.jsonl")
+    parser.add_argument("--output", type=Path, default=HERE / "lags.md")
+    options = parser.parse_args()
+    if options.quick:
+        options.seeds, options.runs, options.output = 1, options.runs.with_suffix(".quick"), None
+    share = 0.1 if options.quick else 1.0
+    rows = [row for row in ROWS if not options.tasks or row.name.startswith(tuple(options.tasks))]
+    wanted = [
+        (row, cell, seed)
+        for seed in range(options.seeds)
+        for row in rows
+        for cell in row.cells
+        if not (options.quick and cell == "rnn")
+    ]
+    done = read(options.runs)
+    missing = [job for job in wanted if key(*job, share) not in done]
+    if missing:
+        options.runs.parent.mkdir(parents=True, exist_ok=True)
+        for row in (EXPERIMENTS[0], CONTINUAL[0]):  # compiles once, before the processes that would each do so
+            run(row, "lstm", 0, 1e-6)
+        with options.runs.open("a", encoding="utf-8") as file:
+            for job, result in runs(missing, share, options.jobs):
+                done[key(*job, share)] = result
+                file.write(json.dumps({"key": key(*job, share)} | result) + "\n")
+                file.flush()
+    text = document(wanted, share, done, options.jobs)
+    if options.output:
+        options.output.write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+def run(row: Row, cell: str, seed: int, share: float) -> Result:
+    """One run, with the seconds of processor it took."""
+    began = time.process_time()
+    result = streams.run(row, seed, share) if isinstance(row, Continual) else running.run(row, cell, seed, share)
+    return {"task": row.name, "cell": cell, "seed": seed, "seconds": round(time.process_time() - began, 2)} | result
+
+
+def runs(jobs: list[Job], share: float, processes: int) -> Iterator[tuple[Job, Result]]:
+    """Runs them side by side; gives each as it is done."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(processes, context) as pool:
+        futures = {pool.submit(run, *job, share): job for job in jobs}
+        try:
+            for future in tqdm.tqdm(concurrent.futures.as_completed(futures), total=len(jobs), unit="run", smoothing=0):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def key(row: Row, cell: str, seed: int, share: float) -> str:
+    """Names a run and its settings."""
+    settings = re.sub(r" at 0x[0-9a-f]+", "", repr(row))
+    return f"{row.name}|{cell}|{seed}|{hashlib.sha256(f'{settings}|{share}'.encode()).hexdigest()[:12]}"
+
+
+def read(path: Path) -> dict[str, Result]:
+    """The finished runs by key; a last line that was cut off is left out."""
+    found: dict[str, Result] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            result = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        found[result["key"]] = result
+    return found
+
+
+def lines(row: Row, cell: str, results: list[Result]) -> list[str]:
+    """The lines of a row: one for each of its criteria."""
+    found = []
+    for place, mark in enumerate(row.marks):
+        met = [result["marks"][place] for result in results if len(result["marks"]) > place]
+        seen = f"none in {max(result['seen'] for result in results):,}"
+        ours = [f"{len(met)} of {len(results)}", f"{sum(met) / len(met):,.0f}" if met else seen]
+        ours += [f"{min(met):,} - {max(met):,}" if met else "", f"{results[0]['weights']:,}"]
+        told = ["", "", ""]
+        if cell != "rnn":
+            told = [f"{100 * row.share:.0f} %", f"{mark.paper:,}" if mark.paper else "", f"{row.weights:,}"]
+        found.append("| " + " | ".join([f"{row.name} {mark.name}".strip(), CELLS[cell], *ours, *told]) + " |")
+    return found
+
+
+def document(jobs: list[Job], share: float, done: dict[str, Result], processes: int) -> str:
+    """The table with what is needed to make it again."""
+    groups: dict[tuple[Row, str], list[Result]] = defaultdict(list)
+    for row, cell, seed in jobs:
+        groups[row, cell].append(done[key(row, cell, seed, share)])
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    processor = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            processor = line.partition(":")[2].strip()
+            break
+    seconds = sum(float(result["seconds"]) for results in groups.values() for result in results)
+    return "\n".join(
+        [
+            "# Long time lags",
+            "",
+            f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
+            f"- commit {commit}, Python {platform.python_version()}, {datetime.date.today().isoformat()}",
+            f"- {processor}, {processes} processes, {seconds:,.0f} s of processor time in all",
+            "",
+            HEAD,
+            "|" + "---|" * (HEAD.count("|") - 1),
+            *(line for (row, cell), results in groups.items() for line in lines(row, cell, results)),
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
