@@ -110,7 +110,7 @@ def check(
     return Report(
         manifest=path,
         items=len(rows),
-        amount=sum(frames) * reader.step,
+        amount=sum(max(0, count - 2 * reader.margin) for count in frames) * reader.step,
         unit=reader.unit,
         speakers=Counter(row.speaker for row in rows if row.speaker),
         unnamed=sum(row.speaker is None for row in rows),

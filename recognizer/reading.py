@@ -230,12 +230,13 @@ def _placed(model: Model, job: _Job[Tensor]) -> Transcript:
 
 def _steps(model: Model, job: _Job[Any]) -> list[list[tuple[float, float]]]:
     """Where each of the network's frames begins and ends, in units, piece by piece; none reaches into the next."""
-    unit, stride = model.frontend.step, model.reduction
+    unit, margin, stride = model.frontend.step, model.frontend.margin, model.reduction
     found = []
     for piece, following in itertools.zip_longest(job.pieces, job.pieces[1:]):
-        end = piece.start + piece.length * unit
+        end = piece.start + (piece.length - 2 * margin) * unit
         end = min(end, following.start) if following else end
-        edges = [min(piece.start + frame * unit, end) for frame in range(0, piece.length + stride, stride)]
+        places = (piece.start + (frame - margin) * unit for frame in range(0, piece.length + stride, stride))
+        edges = [min(max(place, piece.start), end) for place in places]
         found.append(list(itertools.pairwise(edges)))
     return found
 
@@ -265,7 +266,7 @@ def _transcript(
         confidence=model.calibration.text(sure),
         words=tuple(dataclasses.replace(word, confidence=model.calibration.word(word.confidence)) for word in found),
         unit=model.frontend.unit,
-        duration=last.start + last.length * model.frontend.step - first.start,
+        duration=last.start + (last.length - 2 * model.frontend.margin) * model.frontend.step - first.start,
         start=first.start,
         part=utterance.start is not None or utterance.end is not None,
         alternatives=others,

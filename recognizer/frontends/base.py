@@ -23,6 +23,8 @@ class Frontend(abc.ABC, Generic[Signal]):
     """Endings of the files it reads, lower case, with the dot."""
     unit: ClassVar[str]
     """What lengths along the time axis are told in: "seconds", "points" or "pixels"."""
+    margin: int = 0
+    """How many frames stand before, and as many behind, those of the signal itself."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
@@ -59,7 +61,7 @@ class Frontend(abc.ABC, Generic[Signal]):
 
     @abc.abstractmethod
     def frames(self, signal: Signal) -> Tensor:
-        """float32 [T, F], finite, T >= 1."""
+        """float32 [T, F], finite, T >= 1, margins counted in."""
 
     @abc.abstractmethod
     def length(self, path: str, start: float | None = None, end: float | None = None) -> int:

@@ -1,0 +1,120 @@
+"""Free Spoken Digits, each speaker left out in turn -> error rates on voices that were never heard.
+
+    python benchmarks/digits.py SOURCE --from CHECKPOINT [--output benchmarks/results/digits.md]
+
+For each speaker: manifests without that speaker (data.fsdd), a training by configs/fsdd.yaml that begins with CHECKPOINT
+(which must not have heard any of them), and what its last epoch reads of the speaker's recordings: greedily, and with
+a beam that may only write the ten words. No choice of any kind looks at the speaker. A speaker whose training is
+finished, runs/fsdd-SPEAKER, is not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import torch
+
+from recognizer import Recognizer, manifest, reading
+from recognizer.decoders import Beam, Decoder
+from recognizer.metrics import Counts
+
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+HEAD = "| left out | recordings | greedy WER % | greedy CER % | ten words only, WER % | most often misread |"
+
+
+def main() -> int:
+    """Train what is missing, measure every speaker, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--from", dest="base", required=True)
+    parser.add_argument("--speakers", nargs="*", default=["george", "jackson", "nicolas", "yweweler"])
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/digits.md"))
+    parser.add_argument("rest", nargs="*", help="further flags for train.py, behind --")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows, sums = [], [Counts(), Counts()]
+    for speaker in options.speakers:
+        checkpoint = trained(options.source, speaker, options.base, options.rest)
+        counts, misread, size = measured(checkpoint, Path(f"corpora/fsdd/{speaker}/val.tsv"))
+        rows.append(row(speaker, size, counts, misread))
+        sums = [total + one for total, one in zip(sums, counts, strict=True)]
+        print(rows[-1], flush=True)
+    rows.append(row("all", sums[0].words.reference, sums, Counter()))
+    options.output.write_text(document(rows), encoding="utf-8")
+    print(options.output.read_text(encoding="utf-8"))
+    return 0
+
+
+def trained(source: Path, speaker: str, base: str, rest: list[str]) -> Path:
+    """The checkpoint of the last epoch of a training without the speaker."""
+    done = Path(f"runs/fsdd-{speaker}/done")
+    if done.exists():
+        return Path(done.read_text())
+    out = Path("corpora/fsdd") / speaker
+    call("-m", "data.fsdd", str(source), "--leave-out", speaker, "--out", str(out))
+    train = f"[{out}/train.tsv, corpora/an4/train.tsv]"
+    flags = ["--config", "fsdd", "--name", f"fsdd-{speaker}", "--from", base, *rest]
+    call("train.py", *flags, "--data.train", train, "--data.val", f"{out}/val.tsv")
+    newest = max(done.parent.glob("version_*"), key=lambda path: int(path.name[8:]))
+    checkpoint = newest / "checkpoints" / "last.ckpt"
+    done.write_text(str(checkpoint))
+    return checkpoint
+
+
+def call(*arguments: str) -> None:
+    """Run Python, and stop with it."""
+    subprocess.run([sys.executable, *arguments], check=True)
+
+
+def measured(checkpoint: Path, table: Path) -> tuple[list[Counts], Counter[str], int]:
+    """Counts of the greedy reading and of the closed one, what the closed one takes for what, number of recordings."""
+    model = Recognizer.load(checkpoint)
+    utterances = manifest.read(table)
+    closed = Beam(model.alphabet, lexicon={word: [word] for word in WORDS})
+    decoders: list[Decoder] = [model.greedy, closed]
+    counts, misread = [Counts(), Counts()], Counter[str]()
+    for place, decoder in enumerate(decoders):
+        answers = reading.transcripts(model, utterances, decoder, 24_000)
+        for utterance, answer in zip(utterances, answers, strict=True):
+            assert utterance.text and not isinstance(answer, Exception), answer
+            counts[place] += Counts.of(utterance.text, answer.text)
+            if decoder is closed and answer.text != utterance.text:
+                misread[f"{utterance.text} as {answer.text}"] += 1
+    return counts, misread, len(utterances)
+
+
+def row(speaker: str, size: int, counts: list[Counts], misread: Counter[str]) -> str:
+    """One line of the table."""
+    greedy, closed = counts
+    listed = ", ".join(f"{pair} x {count}" for pair, count in misread.most_common(3))
+    return f"| {speaker} | {size} | {100 * greedy.wer:.1f} | {100 * greedy.cer:.1f} | {100 * closed.wer:.1f} | {listed} |"
+
+
+def document(rows: list[str]) -> str:
+    """The table with what is needed to make it again."""
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    found = re.findall("model name.*: (.*)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else []
+    lines = [
+        "# Free Spoken Digits, one speaker left out",
+        "",
+        f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
+        f"- commit {commit}, torch {torch.__version__}, Python {platform.python_version()}",
+        f"- {(found or [platform.machine()])[0]}, one thread, {datetime.date.today().isoformat()}",
+        "",
+        HEAD,
+        "|" + "---|" * (HEAD.count("|") - 1),
+        *rows,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
