@@ -8,16 +8,13 @@ Rows of names that differ only behind a `-` (fsdd-george, fsdd-jackson) are also
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
-import shlex
-import subprocess
 import sys
 import time
 from collections import defaultdict
 from pathlib import Path
 
 import torch
+from origin import origin
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.errors import RecognizerError
@@ -79,18 +76,10 @@ def row(name: str, counts: list[Counts], people: int, weights: int, seconds: flo
 
 def document(rows: list[str], threads: int) -> str:
     """The table with what is needed to make it again."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    processor = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            processor = line.partition(":")[2].strip()
-            break
     lines = [
         "# Greedy reading of validation sets",
         "",
-        f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
-        f"- commit {commit}, torch {torch.__version__}, Python {platform.python_version()}",
-        f"- {processor}, {threads} threads, {datetime.date.today().isoformat()}",
+        *origin("torch", processes=threads),
         "- 95 %: bootstrap over texts",
         "",
         HEAD,

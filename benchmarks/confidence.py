@@ -9,13 +9,9 @@ half and judged on the other, and the other way round; all figures are means ove
 from __future__ import annotations
 
 import argparse
-import datetime
 import itertools
 import math
 import os
-import platform
-import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +20,7 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 import torch
+from origin import origin
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.calibration import BINS, Calibration, curve, error, fitted, reliability
@@ -206,18 +203,10 @@ def draw(rows: list[Row], path: Path) -> None:
 
 def document(rows: list[Row], options: argparse.Namespace) -> str:
     """The table with what is needed to make it again."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    processor = platform.processor() or platform.machine()
-    for entry in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if entry.startswith("model name"):
-            processor = entry.partition(":")[2].strip()
-            break
     lines = [
         "# Confidence of words and texts",
         "",
-        f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
-        f"- commit {commit}, torch {torch.__version__}, Python {platform.python_version()}",
-        f"- {processor}, {os.cpu_count()} cores, {datetime.date.today().isoformat()}",
+        *origin("torch", processes=os.cpu_count() or 1),
         f"- means over {options.splits} draws of people (texts, where no people are named) into two halves: the curve"
         " is fitted to the *greedy* reading of one half and judged on the other, both ways",
         f"- ECE: expected calibration error (Guo et al. 2017), {BINS} bins; *of a half*: that of one half; *of both*:"

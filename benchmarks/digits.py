@@ -2,25 +2,22 @@
 
     python benchmarks/digits.py SOURCE --from CHECKPOINT [--output benchmarks/results/digits.md]
 
-For each speaker: manifests without that speaker (data.fsdd), a training by configs/fsdd.yaml that begins with CHECKPOINT
-(which must not have heard any of them), and what its last epoch reads of the speaker's recordings: greedily, and with
-a beam that may only write the ten words. No choice of any kind looks at the speaker. A speaker whose training is
-finished, runs/fsdd-SPEAKER, is not trained again.
+For each speaker: manifests without that speaker (data.fsdd), a training by configs/fsdd.yaml that begins with
+CHECKPOINT (which must not have heard any of them), and what its last epoch reads of the speaker's recordings: greedily,
+and with a beam that may only write the ten words. No choice of any kind looks at the speaker. A speaker whose training
+is finished, runs/fsdd-SPEAKER, is not trained again.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
-import re
-import shlex
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import torch
+from origin import origin
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.decoders import Beam, Decoder
@@ -95,19 +92,16 @@ def row(speaker: str, size: int, counts: list[Counts], misread: Counter[str]) ->
     """One line of the table."""
     greedy, closed = counts
     listed = ", ".join(f"{pair} x {count}" for pair, count in misread.most_common(3))
-    return f"| {speaker} | {size} | {100 * greedy.wer:.1f} | {100 * greedy.cer:.1f} | {100 * closed.wer:.1f} | {listed} |"
+    rates = f"{100 * greedy.wer:.1f} | {100 * greedy.cer:.1f} | {100 * closed.wer:.1f}"
+    return f"| {speaker} | {size} | {rates} | {listed} |"
 
 
 def document(rows: list[str]) -> str:
     """The table with what is needed to make it again."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    found = re.findall("model name.*: (.*)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else []
     lines = [
         "# Free Spoken Digits, one speaker left out",
         "",
-        f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
-        f"- commit {commit}, torch {torch.__version__}, Python {platform.python_version()}",
-        f"- {(found or [platform.machine()])[0]}, one thread, {datetime.date.today().isoformat()}",
+        *origin("torch"),
         "",
         HEAD,
         "|" + "---|" * (HEAD.count("|") - 1),

@@ -11,11 +11,7 @@ Schmidhuber 1997: X or Y, a hundred random symbols, and at the last of them to s
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
-import shlex
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from origin import origin
 from torch import Tensor, nn
 
 from recognizer.layers.cell import Cell
@@ -159,15 +156,12 @@ def draw(answers: dict[str, tuple[Found, Found, int, float]], out: Path) -> None
     pyplot.close(figure)
 
 
-def document(answers: dict[str, tuple[Found, Found, int, float]]) -> str:
+def document(answers: dict[str, tuple[Found, Found, int, float]], workers: int) -> str:
     """The table with what is needed to make it again."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     lines = [
         "# How far back a gradient reaches",
         "",
-        f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
-        f"- commit {commit}, torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()},"
-        f" {datetime.date.today().isoformat()}",
+        *origin("torch", processes=workers),
         f"- {WIDTH} units, the first of {FRAMES} symbols to be told at the last; spectral norms, geometric mean of 8"
         " sequences, double precision",
         "- of RNN and GRU the state is the output, so both tables show the same; 0: cut off, by intent",
@@ -194,7 +188,7 @@ def main() -> int:
         answers = dict(zip(SIBLINGS, pool.map(partial(measured, steps=options.steps), SIBLINGS), strict=True))
     draw(answers, options.picture)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(document(answers), encoding="utf-8")
+    options.output.write_text(document(answers, options.workers), encoding="utf-8")
     print(options.output.read_text(encoding="utf-8"))
     return 0
 

@@ -10,12 +10,9 @@ Python module: scores, loading, speed), and in FOLDER its programs `lmplz` (perp
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib
 import math
-import platform
 import resource
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -25,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from origin import origin
 
 from recognizer import lm
 from recognizer.decoders.ngram import NGram
@@ -143,18 +141,10 @@ def spent(work: Callable[[], Answer]) -> tuple[float, Answer]:
 
 def document(rows: Sequence[tuple[str, str, str]], sums: str) -> str:
     """The table with what is needed to make it again."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    processor = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            processor = line.partition(":")[2].strip()
-            break
     lines = [
         "# n-gram models beside KenLM",
         "",
-        f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
-        f"- commit {commit}, numpy {np.__version__}, Python {platform.python_version()}",
-        f"- {processor}, 1 thread, {datetime.date.today().isoformat()}",
+        *origin("numpy"),
         f"- {sums}; seconds are those of the processor",
         "",
         "| | ours | KenLM |",

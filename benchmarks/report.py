@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import platform
-import shlex
-import subprocess
-import sys
-from pathlib import Path
-
 from bench import Bench, Row
+from origin import origin
 
 HEAD = (
     "| decoder | LM weight, bonus | WER % | 95 % | CER % | ms of processor / s of audio | ms / s of audio |"
@@ -20,17 +13,13 @@ HEAD = (
 
 def document(bench: Bench, rows: list[Row]) -> str:
     """The whole file."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     versions = {k: v for loaded in bench.loaded.values() for k, v in loaded["versions"].items() if k != "numpy"}
     people = len({bench.speakers[row] for row in bench.test})
     lines = [
         "# Decoders side by side",
         "",
-        f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
-        f"- commit {commit}, Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
-        f"- {processor()}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, "
-        f"{datetime.date.today().isoformat()}",
+        *origin(),
+        f"- {', '.join(f'{name} {version}' for name, version in sorted(versions.items()))}",
         f"- reported: {len(bench.test)} utterances of {people} speakers, {bench.audio:.0f} s; LM weight and bonus (in"
         f" natural logarithms, for all) found on other speakers: {bench.tuned_on}",
         f"- beam {bench.options.width}; pruned alike: labels below e^-7 in a frame and prefixes e^-15 below the"
@@ -99,12 +88,3 @@ def goals(bench: Bench, rows: dict[str, Row]) -> list[str]:
     found.append(f"- first call of Beam: {bench.loaded['ours']['first']:.1f} s (compiled code comes from its cache if"
                  " there is one)")  # fmt: skip
     return found
-
-
-def processor() -> str:
-    """The machine's name for its processor."""
-    path = Path("/proc/cpuinfo")
-    for entry in path.read_text().splitlines() if path.exists() else []:
-        if entry.startswith("model name"):
-            return entry.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -39,7 +39,7 @@ class Speech(Frontend[Tensor]):
     Any sampling rate and number of channels is read; channels are averaged and the rate is brought to 16 kHz by a
     windowed-sinc filter; a log line says so once for each rate and channel count. Every band of an utterance is
     brought to mean 0 and deviation 1 over its own frames, and over `prior` seconds of average speech at its loudness
-    (Gauvain & Lee 1994, maximum a posteriori): a word of half a second says more about itself than about its microphone.
+    (maximum a posteriori, Gauvain & Lee 1994): half a second tells more about the word than about the microphone.
 
     Args:
         features: "mel" or "mfcc".
@@ -74,7 +74,7 @@ class Speech(Frontend[Tensor]):
             raise ConfigError(
                 "frontend", f"{bands} bands and {coefficients} coefficients", "use 1 <= coefficients <= bands <= 128"
             )
-        if not (0 <= prior < 3600 and 0 < floor and 0 <= margin <= 10):
+        if not (0 <= prior < 3600 and floor > 0 and 0 <= margin <= 10):
             found = f"prior {prior}, floor {floor}, margin {margin}"
             raise ConfigError("frontend", found, "use seconds of at least 0, and dB above 0")
         self.features = features
@@ -140,7 +140,7 @@ class Speech(Frontend[Tensor]):
         mean = own.mean(dim=1, keepdim=True)
         variance = (own - mean).square().mean(dim=1, keepdim=True)
         if self.features == "mel":  # of average speech: the same loudness in all bands
-            usual, spread, least = own.mean(), USUAL_DEVIATION**2, LEAST_DEVIATION
+            usual, spread, least = own.mean(), variance.new_tensor(USUAL_DEVIATION**2), LEAST_DEVIATION
         else:
             usual, spread, least = mean, variance, 1e-2
         mean = share * mean + (1 - share) * usual
