@@ -1,5 +1,6 @@
 """Every configuration builds a model that takes a step on data of its kind."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,12 @@ def test_it_says_what_it_is_for_and_keeps_runs_apart(name):
     assert text.startswith("# ") and settings["name"] == name
     assert settings["data"]["frontend"]["name"] in frontends.FRONTENDS
     if "train" in settings["data"]:
-        recipe = text.splitlines()[0].partition("python -m data.")[2].split()[0]
-        assert (FOLDER.parent / "data" / f"{recipe}.py").is_file()
-        assert settings["data"]["train"] == f"corpora/{name}/train.tsv"
+        recipes = re.findall(r"data\.(\w+)", text.partition("\n")[0].partition("python -m ")[2])
+        assert recipes and all((FOLDER.parent / "data" / f"{recipe}.py").is_file() for recipe in recipes)
+        tables = settings["data"]["train"]
+        tables = [tables] if isinstance(tables, str) else tables
+        assert f"corpora/{name}/train.tsv" in tables or len(tables) > 1
+        assert all(re.fullmatch(r"corpora/\w+/train\.tsv", table) for table in tables)
 
 
 def test_base_names_no_modality_and_no_corpus():

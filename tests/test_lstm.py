@@ -62,7 +62,7 @@ def test_it_trains_draws_and_writes(bench, tmp_path):
     answers = dict.fromkeys(bench["SIBLINGS"], (found, found, sequences, right))
     bench["draw"](answers, tmp_path / "gradients.png")
     assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
-    written = bench["document"](answers)
+    written = bench["document"](answers, 1)
     assert all(f"| {name}, trained | 0.5 |" in written for name in answers)
 
 
