@@ -11,15 +11,11 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import datetime
 import hashlib
 import json
 import multiprocessing
 import os
-import platform
 import re
-import shlex
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -31,6 +27,7 @@ import tqdm
 from lags import running, streams
 from lags.experiments import EXPERIMENTS, Experiment
 from lags.streams import CONTINUAL, Continual
+from origin import origin
 
 Row = Experiment | Continual
 Job = tuple[Row, str, int]
@@ -39,6 +36,16 @@ ROWS: tuple[Row, ...] = (*EXPERIMENTS, *CONTINUAL)
 HERE = Path(__file__).parent / "results"
 CELLS = {"lstm": "LSTM 1997", "forget": "LSTM, forget gates", "rnn": "tanh RNN"}
 HEAD = "| task | cell | succeed | sequences, mean | fewest - most | weights | paper: succeed | sequences | weights |"
+
+NOTES = (
+    "Tasks, sizes, nets and criteria are the papers' (Hochreiter & Schmidhuber 1997, section 5; Gers, Schmidhuber &"
+    " Cummins 2000, section 4); in the last rows, streams are counted, not sequences.",
+    "Other than in the papers: the whole gradient through time, not truncated. Adam on the cross-entropy after each"
+    " sequence, but plain descent in 1 and 2a (squared error) and 6. First weights and biases of gates in 1; biases of"
+    " gates, closed input gates in 2c; an output gate, and cells that learn after the direct connections, in 2a and 2b;"
+    " in 2b, error at the end of a sequence alone.",
+    "The tanh RNN has as many units as the LSTM has cells and gates, the same optimiser, and at most 50,000 sequences.",
+)
 
 
 def main() -> int:
@@ -137,24 +144,19 @@ def document(jobs: list[Job], share: float, done: dict[str, Result], processes: 
     groups: dict[tuple[Row, str], list[Result]] = defaultdict(list)
     for row, cell, seed in jobs:
         groups[row, cell].append(done[key(row, cell, seed, share)])
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    processor = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            processor = line.partition(":")[2].strip()
-            break
     seconds = sum(float(result["seconds"]) for results in groups.values() for result in results)
     return "\n".join(
         [
             "# Long time lags",
             "",
-            f"- command: `python {' '.join(shlex.quote(part) for part in sys.argv)}`",
-            f"- commit {commit}, Python {platform.python_version()}, {datetime.date.today().isoformat()}",
-            f"- {processor}, {processes} processes, {seconds:,.0f} s of processor time in all",
+            *origin("numpy", "numba", processes=processes),
+            f"- {seconds:,.0f} s of processor time in all",
             "",
             HEAD,
             "|" + "---|" * (HEAD.count("|") - 1),
             *(line for (row, cell), results in groups.items() for line in lines(row, cell, results)),
+            "",
+            *(f"- {note}" for note in NOTES),
             "",
         ]
     )

@@ -52,11 +52,11 @@ def run(experiment: Experiment, cell: str, seed: int, share: float = 1.0) -> dic
     everything = learner.learnt.copy()
     if experiment.alone:  # the remedy of section 4 against the "abuse problem": cells come when the rest has learnt
         learner.learnt[:] = 0.0
-        split(net, learner.learnt).across[:] = 1.0
+        split(net, learner.learnt).across[:] = split(net, learner.learnt).base[:] = 1.0
     recent = deque[tuple[bool, float]](maxlen=RECENT)
     marks: list[int] = []
     seen = 0
-    while len(marks) < len(experiment.marks) and seen < share * experiment.limit:
+    while len(marks) < len(experiment.marks) and seen < share * experiment.most(cell):
         lesson, pace = next(taught), experiment.pace
         if seen < experiment.alone:
             pace = Pace(0.1)
