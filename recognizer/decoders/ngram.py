@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer import arpa
+from recognizer import arpa, binary
 from recognizer.arpa import BEGIN, END, OTHER
 from recognizer.errors import DecoderError
 
@@ -84,12 +84,12 @@ class NGram:
 
     @classmethod
     def read(cls, path: str | Path) -> NGram:
-        """The model in an ARPA file.
+        """The model in an ARPA file or a binary of KenLM.
 
         Raises:
             DecoderError: it is something else, is cut off, or contradicts itself; with the line, where there is one.
         """
-        tokens, sections = arpa.read(path)
+        tokens, sections = (binary if binary.is_one(path) else arpa).read(path)
 
         def refuse(gram: NDArray[np.int32], what: str) -> DecoderError:
             return DecoderError(path, f"lists {' '.join(tokens[word] for word in gram)!r} {what}", "build it again")
