@@ -1,6 +1,6 @@
 """Free Spoken Digits, each speaker left out in turn -> error rates on voices that were never heard.
 
-    python benchmarks/digits.py SOURCE --from CHECKPOINT [--output benchmarks/results/digits.md]
+    python benchmarks/digits.py SOURCE --from CHECKPOINT [--output benchmarks/results/digits.md] [flags of train.py]
 
 For each speaker: manifests without that speaker (data.fsdd), a training by configs/fsdd.yaml that begins with
 CHECKPOINT (which must not have heard any of them), and what its last epoch reads of the speaker's recordings: greedily,
@@ -34,12 +34,11 @@ def main() -> int:
     parser.add_argument("--from", dest="base", required=True)
     parser.add_argument("--speakers", nargs="*", default=["george", "jackson", "nicolas", "yweweler"])
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/digits.md"))
-    parser.add_argument("rest", nargs="*", help="further flags for train.py, behind --")
-    options = parser.parse_args()
+    options, flags = parser.parse_known_args()  # what is not known here is for train.py
     torch.set_num_threads(1)
     rows, sums = [], [Counts(), Counts()]
     for speaker in options.speakers:
-        checkpoint = trained(options.source, speaker, options.base, options.rest)
+        checkpoint = trained(options.source, speaker, options.base, flags)
         counts, misread, size = measured(checkpoint, Path(f"corpora/fsdd/{speaker}/val.tsv"))
         rows.append(row(speaker, size, counts, misread))
         sums = [total + one for total, one in zip(sums, counts, strict=True)]
