@@ -118,7 +118,7 @@ class Continual:
     weights: int = 0
     share: float | None = None
     limit: int = 30_000
-    symbols: int = 5_000_000
+    symbols: int = 20_000_000
 
     @property
     def cells(self) -> tuple[str, ...]:
