@@ -58,6 +58,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "recordings" / "manifest.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     soundfile.write(folder / "recording.wav", chance.normal(0, 0.1, 16_000), 16_000)
     (folder / "texts.txt").write_text("seven four\nnine two two\n", encoding="utf-8")
+    (folder / "words.txt").write_text("seven\nfour\nnine\ntwo\n", encoding="utf-8")
     (folder / "mine.yaml").write_text(blocks(README, "yaml")[0], encoding="utf-8")
     home = Path.cwd()
     os.chdir(folder)
