@@ -7,12 +7,14 @@ from functools import partial
 
 from torch import nn
 
-from recognizer.layers.base import Layer
+from recognizer.layers.base import Layer, Streaming
 from recognizer.layers.bidirectional import Bidirectional
 from recognizer.layers.conv1d import Conv1d
 from recognizer.layers.conv2d import Conv2d
 from recognizer.layers.fast import FastLSTM
 from recognizer.layers.gru import GRU
+from recognizer.layers.lcblstm import LatencyControlled
+from recognizer.layers.lookahead import Lookahead
 from recognizer.layers.lstm import LSTM97, Forget, Peephole
 from recognizer.layers.rnn import RNN
 from recognizer.layers.stack import Stack
@@ -27,6 +29,14 @@ CELLS: dict[str, Callable[[int, int], nn.Module]] = {
     "rnn": RNN,
     "gru": GRU,
 }
-LAYERS: dict[str, Callable[..., Layer]] = {name: partial(Bidirectional, cell) for name, cell in CELLS.items()}
+SIBLINGS: dict[str, Callable[..., Streaming]] = {
+    "lcblstm": partial(LatencyControlled, FastLSTM),
+    "lookahead": partial(Lookahead, FastLSTM),
+}
+"""The layers that can stream."""
+LAYERS: dict[str, Callable[..., Layer]] = {
+    **{name: partial(Bidirectional, cell) for name, cell in CELLS.items()},
+    **SIBLINGS,
+}
 
-__all__ = ["CELLS", "LAYERS", "STEMS", "Layer"]
+__all__ = ["CELLS", "LAYERS", "SIBLINGS", "STEMS", "Layer", "Streaming"]

@@ -50,6 +50,10 @@ class Bidirectional(Layer):
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         frames = self.norm(frames)
         ahead, _ = self.ahead(frames)
-        back, _ = self.back(reverse(frames, lengths))
-        both = torch.cat([ahead, reverse(back, lengths)], dim=-1)
+        both = torch.cat([ahead, self.backwards(frames, lengths)], dim=-1)
         return silence(self.dropout(self.projection(both)), lengths), lengths
+
+    def backwards(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """[B, T, D] -> the outputs [B, T, width] of the net that reads each row from its end."""
+        back, _ = self.back(reverse(frames, lengths))
+        return reverse(back, lengths)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from recognizer.layers.base import Layer, silence
+from recognizer.layers.base import State, Streaming, silence, slide
 
 
-class Conv1d(Layer):
+class Conv1d(Streaming):
     """Strided convolutions over time, each with layer normalisation and a rectifier.
 
     Args:
@@ -33,6 +35,7 @@ class Conv1d(Layer):
         self.reduction = math.prod(strides)
         self.size = channels[-1]
         self.strides = tuple(strides)
+        self.kernel, self.margin = kernel, kernel // 2
         sizes = [inputs, *channels]
         self.convolutions = nn.ModuleList(
             nn.Conv1d(before, after, kernel, stride, kernel // 2)
@@ -42,8 +45,31 @@ class Conv1d(Layer):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        for convolution, norm, stride in zip(self.convolutions, self.norms, self.strides, strict=True):
-            frames = convolution(silence(frames, lengths).transpose(1, 2)).transpose(1, 2)
+        for place, stride in enumerate(self.strides):
+            frames = self._stage(place, silence(frames, lengths), self.margin)
             lengths = -(-lengths // stride)
-            frames = norm(frames).relu()
         return silence(self.dropout(frames), lengths), lengths
+
+    def feed(self, frames: Tensor, state: State = (), last: bool = False) -> tuple[Tensor, State]:
+        kept = []
+        for place, stride in enumerate(self.strides):
+            held = state[place] if state else frames.new_zeros(len(frames), self.margin, frames.shape[2])
+            frames, rest = slide(held, frames, self.kernel, stride, self.margin if last else None)
+            kept.append(rest)
+            frames = self._stage(place, frames, 0)
+        return frames, tuple(kept)
+
+    def reach(self, t: int) -> int:
+        for stride in reversed(self.strides):
+            t = t * stride + max(self.margin, stride - 1 - self.margin)
+        return t
+
+    def _stage(self, place: int, frames: Tensor, margin: int) -> Tensor:
+        """One convolution of [B, T, D] with its norm and rectifier; before and behind stand `margin` zeros."""
+        convolution: Any = self.convolutions[place]
+        if frames.shape[1] == 0:
+            return frames.new_zeros(len(frames), 0, convolution.out_channels)
+        frames = torch.conv1d(
+            frames.transpose(1, 2), convolution.weight, convolution.bias, convolution.stride, margin
+        ).transpose(1, 2)
+        return self.norms[place](frames).relu()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from recognizer.layers.base import Layer, silence
+from recognizer.layers.base import State, Streaming, silence, slide
 
 
-class Conv2d(Layer):
+class Conv2d(Streaming):
     """Strided convolutions, each with a rectifier and layer normalisation; then a linear map.
 
     A frame's features are one column of a picture whose other axis is time. Normalising each time step by itself, over
@@ -40,6 +41,7 @@ class Conv2d(Layer):
         self.reduction = math.prod(time for time, _ in strides)
         self.size = width
         self.strides = [(int(time), int(high)) for time, high in strides]
+        self.kernel, self.margin = kernel, kernel // 2
         sizes = [1, *channels]
         self.convolutions = nn.ModuleList(
             nn.Conv2d(before, after, kernel, stride, kernel // 2)
@@ -55,14 +57,40 @@ class Conv2d(Layer):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         maps = silence(frames, lengths).unsqueeze(1)  # [B, C, T, F]
-        for convolution, scale, shift, stride in zip(
-            self.convolutions, self.scales, self.shifts, self.strides, strict=True
-        ):
-            maps = convolution(maps).relu()
-            lengths = -(-lengths // stride[0])
-            variance, mean = torch.var_mean(maps, dim=(1, 3), keepdim=True, correction=0)
-            maps = torch.addcmul(shift, maps - mean, (variance + 1e-5).rsqrt() * scale)
+        for place, (stride, _) in enumerate(self.strides):
+            maps = self._stage(place, maps, self.margin)
+            lengths = -(-lengths // stride)
             maps = silence(maps.transpose(1, 2), lengths).transpose(1, 2)
-        rows, _, longest, _ = maps.shape
-        flat = maps.transpose(1, 2).reshape(rows, longest, -1)
-        return silence(self.dropout(self.linear(flat)), lengths), lengths
+        return silence(self.dropout(self._flat(maps)), lengths), lengths
+
+    def feed(self, frames: Tensor, state: State = (), last: bool = False) -> tuple[Tensor, State]:
+        kept = []
+        maps = frames.unsqueeze(1)
+        for place, (stride, _) in enumerate(self.strides):
+            rows, channels, _, high = maps.shape
+            held = state[place] if state else maps.new_zeros(rows, self.margin, channels, high)
+            part, rest = slide(held, maps.transpose(1, 2), self.kernel, stride, self.margin if last else None)
+            kept.append(rest)
+            maps = self._stage(place, part.transpose(1, 2), 0)
+        return self._flat(maps), tuple(kept)
+
+    def reach(self, t: int) -> int:
+        for stride, _ in reversed(self.strides):
+            t = t * stride + max(self.margin, stride - 1 - self.margin)
+        return t
+
+    def _stage(self, place: int, maps: Tensor, margin: int) -> Tensor:
+        """One convolution of [B, C, T, F] with rectifier and norm; before and behind stand `margin` zeros."""
+        convolution: Any = self.convolutions[place]
+        rows, _, longest, high = maps.shape
+        if longest == 0:
+            return maps.new_zeros(rows, convolution.out_channels, 0, -(-high // self.strides[place][1]))
+        maps = torch.conv2d(
+            maps, convolution.weight, convolution.bias, convolution.stride, (margin, self.margin)
+        ).relu()
+        variance, mean = torch.var_mean(maps, dim=(1, 3), keepdim=True, correction=0)
+        return torch.addcmul(self.shifts[place], maps - mean, (variance + 1e-5).rsqrt() * self.scales[place])
+
+    def _flat(self, maps: Tensor) -> Tensor:
+        """[B, C, T, F] -> [B, T, width]."""
+        return self.linear(maps.transpose(1, 2).flatten(2))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from recognizer.layers.base import Layer, silence
+from recognizer.layers.base import State, Streaming, silence, slide
 
 
-class Stack(Layer):
+class Stack(Streaming):
     """`reduction` neighbouring frames become one; the last group is filled up with zeros.
 
     Args:
@@ -22,7 +22,18 @@ class Stack(Layer):
         self.size = inputs * reduction
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        rows, longest, features = frames.shape
-        frames = torch.nn.functional.pad(silence(frames, lengths), (0, 0, 0, -longest % self.reduction))
-        lengths = -(-lengths // self.reduction)
-        return frames.reshape(rows, -1, features * self.reduction), lengths
+        frames = torch.nn.functional.pad(silence(frames, lengths), (0, 0, 0, -frames.shape[1] % self.reduction))
+        return self._group(frames), -(-lengths // self.reduction)
+
+    def feed(self, frames: Tensor, state: State = (), last: bool = False) -> tuple[Tensor, State]:
+        (held,) = state or (frames[:, :0],)
+        end = -(held.shape[1] + frames.shape[1]) % self.reduction if last else None
+        frames, rest = slide(held, frames, self.reduction, self.reduction, end)
+        return self._group(frames), (rest,)
+
+    def reach(self, t: int) -> int:
+        return (t + 1) * self.reduction - 1
+
+    def _group(self, frames: Tensor) -> Tensor:
+        rows, longest, _ = frames.shape
+        return frames.reshape(rows, longest // self.reduction, self.size)
