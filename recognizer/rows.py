@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from recognizer.native import compiled
 
 LN10 = math.log(10.0)
 NEWLINE, POINT, ZERO = 10, 46, 48
@@ -38,14 +39,6 @@ class Words(NamedTuple):
         made = cls(np.frombuffer(b"".join(listed), np.uint8), bounds, table)
         _enter(made)
         return made
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Machine code on the first call, kept on disk where a folder for it can be written; runs without the GIL."""
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # Numba finds no such folder
-        return numba.njit(nogil=True)(function)
 
 
 @compiled

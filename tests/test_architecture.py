@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 MEMBERS = 2
 """The level of the members of a room; its base file stands below them, its dict (`__init__`) above."""
 LADDER: dict[str, int] = {
+    "native": -1,
     "console": 0,
     "errors": 0,
     "inkml": 0,
@@ -64,6 +65,10 @@ LADDER: dict[str, int] = {
 """Modules of recognizer and their levels: a module imports only from levels below its own."""
 ROOMS = ("decoders", "frontends", "layers", "samples")
 NEIGHBOURS = {
+    ("decoders.answers", "decoders.fusion"),
+    ("decoders.answers", "decoders.lexicon"),
+    ("decoders.answers", "decoders.prefixes"),
+    ("decoders.beam", "decoders.answers"),
     ("decoders.beam", "decoders.fusion"),
     ("decoders.beam", "decoders.hotwords"),
     ("decoders.beam", "decoders.lexicon"),
@@ -71,14 +76,9 @@ NEIGHBOURS = {
     ("decoders.beam", "decoders.prefixes"),
     ("decoders.fusion", "decoders.hotwords"),
     ("decoders.fusion", "decoders.lexicon"),
-    ("decoders.fusion", "decoders.native"),
-    ("decoders.heap", "decoders.native"),
     ("decoders.hotwords", "decoders.ngram"),
     ("decoders.prefixes", "decoders.fusion"),
-    ("decoders.prefixes", "decoders.heap"),
     ("decoders.prefixes", "decoders.hotwords"),
-    ("decoders.prefixes", "decoders.lexicon"),
-    ("decoders.prefixes", "decoders.native"),
     ("layers.fast", "layers.cell"),
     ("layers.gru", "layers.cell"),
     ("layers.lcblstm", "layers.bidirectional"),
@@ -88,11 +88,10 @@ NEIGHBOURS = {
 }
 """The members of a room that may know another one."""
 PARTS = {
+    "decoders.answers",
     "decoders.fusion",
-    "decoders.heap",
     "decoders.hotwords",
     "decoders.lexicon",
-    "decoders.native",
     "decoders.ngram",
     "decoders.prefixes",
     "layers.cell",
@@ -104,7 +103,7 @@ DOORS: dict[str, set[str]] = {
     "soundfile": {"frontends.speech", "samples.digits"},
     "torchaudio": {"decoders.align", "frontends.speech"},
     "jiwer": {"metrics"},
-    "numba": {"decoders.native", "rows"},
+    "numba": {"native"},
     "jsonargparse": {"train"},
     "espeakng_loader": {"samples.digits"},
     "HersheyFonts": {"samples.ink"},

@@ -120,19 +120,16 @@ class Beam(Decoder):
         self._name = "the language model" if isinstance(lm, NGram) else str(lm)
         self.characters = self.lm is not None and (self._looks_spelt() if characters is None else characters)
         self.lexicon = None if lexicon is None else Lexicon(lexicon, self.speller)
-        self._each = np.array([np.full(len(self.labels), -1), self.speller.folds], np.int32)
-        self._entries = np.zeros((1, 3), np.int32)
+        self._tokens = np.full(len(self.labels), -1, np.int32)
+        entries = np.zeros((0, 3), np.int32)
         spelt = list[tuple[Sequence[int], int, float]]()
         if self.lm is not None and self.characters:
             self._letters(self.lm)
         elif self.lm is not None and self.lexicon is None:
             spelt = self._vocabulary(self.lm)
         if self.lexicon is not None:
-            spelt = self._closed(self.lexicon)
-        tree = Spellings.of(spelt, len(self.labels))
-        self._tree, self._best = np.zeros((len(tree.branch), 3), np.int32), tree.best
-        self._tree[:-1, 0], self._tree[:, 1], self._tree[:-1, 2] = tree.letter, tree.branch, tree.spelt
-        self._hotwords = self._expected(hotwords)
+            spelt, entries = self._closed(self.lexicon)
+        self._tell(Spellings.of(spelt, len(self.labels)), entries, self._expected(hotwords))
 
     def _looks_spelt(self) -> bool:
         assert self.lm is not None
@@ -143,8 +140,8 @@ class Beam(Decoder):
     def _letters(self, lm: NGram) -> None:
         """Find the labels among the tokens of a character model."""
         for label, place in self.speller.numbers.items():
-            self._each[0, place] = lm.index.get(SPACE if place == self.space else label, -1)
-        fitting, total = int((self._each[0] >= 0).sum()), len(self.labels) - 1
+            self._tokens[place] = lm.index.get(SPACE if place == self.space else label, -1)
+        fitting, total = int((self._tokens >= 0).sum()), len(self.labels) - 1
         self._fits(fitting, total, "labels are among its characters", lm)
 
     def _vocabulary(self, lm: NGram) -> list[tuple[Sequence[int], int, float]]:
@@ -154,8 +151,8 @@ class Beam(Decoder):
         self._fits(len(spelt), len(words), "words can be spelt with the labels", lm)
         return [(labels, token, float(lm.value[token + 1])) for labels, token in spelt]
 
-    def _closed(self, lexicon: Lexicon) -> list[tuple[Sequence[int], int, float]]:
-        """The spellings of a lexicon, the first entry of each and the highest value of its words."""
+    def _closed(self, lexicon: Lexicon) -> tuple[list[tuple[Sequence[int], int, float]], NDArray[np.int32]]:
+        """The spellings of a lexicon, the first entry of each and the highest value of its words; and its entries."""
         total = len(lexicon.words) + len(lexicon.missing)
         log.info("%s: %d of %d words can be spelt with the labels", lexicon.name, len(lexicon.words), total)
         if lexicon.missing:
@@ -171,8 +168,8 @@ class Beam(Decoder):
             log.info("%s: lists %d of the %d words of %s", self._name, fitting, total, lexicon.name)
             unknown = self.unknown + (float(lm.value[lm.other + 1]) if lm.other >= 0 else 0.0)
             values = np.array([float(lm.value[token + 1]) if token >= 0 else unknown for token in tokens])
-        self._entries, first = lexicon.entries(tokens)
-        return [(labels, entry, float(values[lexicon.spellings[labels]].max())) for labels, entry in first]
+        entries, first = lexicon.entries(tokens)
+        return [(labels, entry, float(values[lexicon.spellings[labels]].max())) for labels, entry in first], entries
 
     def _fits(self, fitting: int, total: int, what: str, lm: NGram) -> None:
         """Say how much of a language model can be used, and refuse it if that is nothing."""
@@ -223,43 +220,58 @@ class Beam(Decoder):
             return list(pool.map(self._row, parts))
 
     def _row(self, matrix: NDArray[np.float32]) -> list[Hypothesis]:
-        from recognizer.decoders import prefixes  # Numba takes a second to load
+        from recognizer.decoders.answers import Tables, total  # Numba takes a second to load
+        from recognizer.decoders.prefixes import search
 
-        room = len(matrix) * self.width + 1  # pages that are never touched take no memory
-        nodes, costs, chains = np.empty((room, 11), np.int32), np.empty((room, 3)), np.empty((room, 4))
-        floors, spaces, language = (self.token_floor, self.beam_floor), (nodes, costs, chains), self._language()
-        size, beam, marks, sums, order = prefixes.search(matrix, self.blank, self.width, *floors, language, *spaces)
+        tables = Tables.of(len(matrix), self.width, len(self.labels))
+        floors = self.token_floor, self.beam_floor
+        size, now = search(matrix, self.blank, self.width, *floors, self._language(), *tables)
         found = []
-        for place in order[: min(size, self.nbest)]:
-            node = marks[place, prefixes.NODE]
-            labels = prefixes.written(nodes, node)
-            spans, peaks = prefixes.stood(beam[place], chains, len(matrix))
+        for place in tables.best(size, self.nbest):
+            labels = tables.written(place)
+            spans, peaks = tables.stood(place, now, len(matrix))
             confidences = tuple(math.exp(min(peak, 0.0)) for peak in peaks[: len(labels)])
-            score, gain = sums[place, :2].tolist()
+            score, gain = tables.worth[place, :2].tolist()
             if math.isnan(score):
-                score = prefixes.total(matrix, labels, self.blank)
+                score = total(matrix, labels, self.blank)
             words = None
             if self.lexicon is not None:
-                listed = prefixes.listed(nodes, node, self.space, self._tree, self._entries)
-                words = tuple(self.lexicon.words[number] for number in listed)
-            found.append(Hypothesis(labels, spans[: len(labels)], confidences, min(score, 0.0), gain, words))
+                words = tuple(self.lexicon.words[number] for number in tables.listed(place, self.space, self._table))
+            found.append(Hypothesis(labels, tuple(spans[: len(labels)]), confidences, min(score, 0.0), gain, words))
         return found or [Hypothesis((), (), (), -math.inf, words=None if self.lexicon is None else ())]
+
+    def _tell(self, tree: Spellings, entries: NDArray[np.int32], hotwords: Hotwords) -> None:
+        """Write what is known of spellings, labels, words and hotwords one below the other: `table` of `Language`."""
+        self._each = len(tree.branch)
+        listed = self._each + len(self.labels)
+        self._match = listed + len(entries)
+        table = np.zeros((self._match + len(hotwords.nodes), 3), np.int32)
+        spelt, each, words, hot = np.split(table, (self._each, listed, self._match))
+        spelt[:-1, 0], spelt[:, 1], spelt[:-1, 2] = tree.letter, tree.branch, tree.spelt
+        each[:, 0], each[:, 1] = self._tokens, self.speller.folds
+        words[:], hot[:] = entries, hotwords.nodes
+        for column, base in ((hot[:, 1], self._match), (hot[:, 2], self._match), (words[:, 2], listed)):
+            column[column >= 0] += base
+        if self.lexicon is not None:
+            spelt[spelt[:, 2] >= 0, 2] += listed
+        self._table = table
+        self._hot = self._match + hotwords.dead if hotwords.dead > 1 else -1
+        self._best, self._earned = tree.best, hotwords.earned
 
     def _language(self) -> tuple[object, ...]:
         """What is known of texts, as the search asks it."""
         from recognizer.decoders.fusion import CHARACTERS, NONE, WORDS, Language
 
-        hot = self._hotwords.dead if self._hotwords.dead > 1 else -1
-        closed, tree = self.lexicon is not None, (self._each, self._tree, self._best, self._entries)
-        hotwords = (self._hotwords.nodes, self._hotwords.earned)
+        closed, bases = self.lexicon is not None, (self._each, self._match)
+        tables = (self._table, self._best, self._earned)
         if (lm := self.lm) is None:
             zero, none = np.zeros(1, np.float32), np.zeros(2, np.int32)
-            numbers = (NONE, closed, closed or hot >= 0, hot, self.space, 0, -1, -1, 0, 0.0, self.bonus, 0.0)
-            return Language(*numbers, none, zero, zero, none, none, *tree, *hotwords)
+            numbers = (NONE, closed, self._hot, self.space, 0, -1, -1, 0, *bases, 0.0, self.bonus, 0.0)
+            return Language(*numbers, none, zero, zero, none, none, *tables)
         kind, end = CHARACTERS if self.characters else WORDS, lm.index.get(END, -1)
-        numbers = (kind, closed, True, hot, self.space, lm.start, end, lm.other, lm.top)
+        numbers = (kind, closed, self._hot, self.space, lm.start, end, lm.other, lm.top, *bases)
         factors, arrays = (self.weight, self.bonus, self.unknown), (lm.token, lm.value, lm.backoff, lm.suffix, lm.first)
-        return Language(*numbers, *factors, *arrays, *tree, *hotwords)
+        return Language(*numbers, *factors, *arrays, *tables)
 
 
 def _cores() -> int:

@@ -10,15 +10,13 @@ also after a prefix had fallen out of the beam. T frames, A labels, W width; eve
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from recognizer.decoders.fusion import (
     CHILD,
+    COLUMNS,
     COMMITTED,
-    DONE,
-    ENTRY,
     LABEL,
     MATCH,
     OPEN,
@@ -26,26 +24,28 @@ from recognizer.decoders.fusion import (
     PLACE,
     SIBLING,
     SLOT,
-    SPELT,
-    STAMP,
     STATE,
-    UNKNOWN,
     Floats,
     Ints,
     Language,
+    Numbers,
     conclude,
     extend,
 )
-from recognizer.decoders.heap import push, rank
 from recognizer.decoders.hotwords import RISE
-from recognizer.decoders.lexicon import WORD
-from recognizer.decoders.native import compiled, part
+from recognizer.native import compiled, part
 
-NODE, OLDEST, YOUNGER, CLOSED, ORIGIN = range(5)
-BLANKS, LETTERS, PATH_BLANK, PATH_LETTER, CLOSED_LABELS, LABELS, SINCE, PEAK = range(8)
-"""A place in the beam. Mass of the paths that end in the blank and in the last label; the best path of each; for these
-two the chain of the labels before, all of them and all but the last; where that last one began, its peak."""
+NODE, CHOSEN, ENDED, CLOSED, LABELS, SINCE, MARKS = range(7)
+"""Whole numbers of a place in the beam: its prefix, whether it stays, and of its best path the chain of the labels that
+are over, the same when the frame began, that of those before the last label, and where the last one began."""
+BLANKS, LETTERS, WHOLE, PATH_BLANK, PATH_LETTER, TURN = range(6)
+"""Logarithms of a place: mass of the paths that end in the blank, in the last label, in either; the best path that ends
+in the blank, in the last label. All stand there twice, for this frame and the next one, TURN columns apart."""
+PEAK = 2 * TURN  # of the last label, on the best path
+MASS, SCORE = 2, 3  # of a candidate, beside what is COMMITTED and OPEN
+SUM, GAIN = 0, 1  # of what is left in the end, in the same table
 TOO_SMALL = -40.0  # ln: what is added below this share changes no float64
+LOWEST = -1.7e308
 
 
 @part
@@ -53,63 +53,82 @@ def add(one: float, other: float) -> float:
     """ln(e^one + e^other)."""
     if one < other:
         one, other = other, one
-    if other == -np.inf or other - one < TOO_SMALL:
-        return one
-    return one + math.log1p(math.exp(other - one))
+    if other - one >= TOO_SMALL:  # not so where both are -inf
+        return one + math.log1p(math.exp(other - one))
+    return one
 
 
 @part
-def close(now: Any, marks: Ints, slot: int, chains: Any, links: int, frame: int) -> int:
-    """End the label in which the best path of a slot stands; once for all that follow. The number of links then."""
-    if marks[slot, CLOSED] < 0:
-        chains[links, 0], chains[links, 1], chains[links, 2] = now[slot, LABELS], now[slot, SINCE], frame
-        chains[links, 3] = now[slot, PEAK]
-        marks[slot, CLOSED] = links
-        links += 1
-    return links
+def leave(beam: Numbers, marks: Ints, nodes: Ints, slot: int, label: int, now: int) -> tuple[float, float, int]:
+    """What a prefix hands on to itself and one more label: its mass, its best path, and the labels on that."""
+    mass, path, chain = beam[slot, now + BLANKS], beam[slot, now + PATH_BLANK], marks[slot, CLOSED]
+    if nodes[marks[slot, NODE], LABEL] != label:  # else only through the blank
+        mass, chain = beam[slot, now + WHOLE], marks[slot, ENDED]
+        if beam[slot, now + PATH_LETTER] > path:
+            path = beam[slot, now + PATH_LETTER]
+    return mass, path, chain
 
 
 @part
-def stays(now: Any, kept: Any, marks: Ints, nodes: Ints, size: int, frame: Floats, blank: int, t: int) -> None:
-    """The same prefixes again: through the blank, through their last labels, or from a shorter one in the beam."""
-    for s in range(size):
-        marks[s, OLDEST], marks[s, CLOSED] = -1, -1
-        nodes[marks[s, NODE], SLOT], nodes[marks[s, NODE], STAMP] = s, t
-    for s in range(size):
-        label, parent = nodes[marks[s, NODE], LABEL], nodes[marks[s, NODE], PARENT]
-        kept[s, BLANKS] = add(now[s, BLANKS], now[s, LETTERS]) + frame[blank]
-        kept[s, PATH_BLANK] = max(now[s, PATH_BLANK], now[s, PATH_LETTER]) + frame[blank]
-        kept[s, LETTERS], kept[s, PATH_LETTER] = -np.inf, -np.inf
-        marks[s, ORIGIN] = -1
-        if parent < 0:
-            continue
-        kept[s, LETTERS] = now[s, LETTERS] + frame[label]
-        kept[s, PATH_LETTER] = now[s, PATH_LETTER] + frame[label]
-        if nodes[parent, STAMP] == t:
-            q = nodes[parent, SLOT]
-            marks[s, YOUNGER], marks[q, OLDEST] = marks[q, OLDEST], s
-            mass, path = now[q, BLANKS], now[q, PATH_BLANK]
-            if nodes[parent, LABEL] != label:
-                mass, path = add(mass, now[q, LETTERS]), max(path, now[q, PATH_LETTER])
-            kept[s, LETTERS] = add(kept[s, LETTERS], mass + frame[label])
-            if path + frame[label] > kept[s, PATH_LETTER]:
-                kept[s, PATH_LETTER], marks[s, ORIGIN] = path + frame[label], q
+def stay(beam: Numbers, marks: Ints, nodes: Ints, slot: int, frame: Floats, blank: int, t: int, now: int) -> float:
+    """The same prefix again: through the blank, its last label, or from a shorter one in the beam. Its mass."""
+    then = TURN - now
+    node, path = marks[slot, NODE], beam[slot, now + PATH_BLANK]
+    blanks, letters, peak = beam[slot, now + WHOLE] + frame[blank], -np.inf, -np.inf
+    if beam[slot, now + PATH_LETTER] > path:
+        path = beam[slot, now + PATH_LETTER]
+    beam[slot, then + BLANKS], beam[slot, then + PATH_BLANK] = blanks, path + frame[blank]
+    path, parent = -np.inf, nodes[node, PARENT]
+    if parent >= 0:
+        label, source = nodes[node, LABEL], nodes[parent, SLOT]
+        peak = frame[label]
+        letters, path = beam[slot, now + LETTERS] + peak, beam[slot, now + PATH_LETTER] + peak
+        if source >= 0:
+            mass, begun, chain = leave(beam, marks, nodes, source, label, now)
+            letters = add(letters, mass + peak)
+            if begun + peak > path:
+                path = begun + peak
+                marks[slot, LABELS], marks[slot, SINCE], beam[slot, PEAK] = chain, t, peak
+        if peak > beam[slot, PEAK]:
+            beam[slot, PEAK] = peak
+    beam[slot, then + LETTERS], beam[slot, then + PATH_LETTER] = letters, path
+    return add(blanks, letters)
 
 
 @part
-def born(lm: Language, nodes: Ints, costs: Any, tree: int, parent: int, label: int) -> int:
-    """The node of a prefix and one more label; a new one, numbered `tree`, if it never was in the beam."""
-    child = np.int64(nodes[parent, CHILD])
+def select(worth: Numbers, order: Ints, size: int, count: int) -> None:
+    """Bring the best `count` of `size` candidates to the front (Hoare, *Algorithm 65: Find*, 1961)."""
+    low, high = 0, size - 1
+    while low < high:
+        pivot = worth[order[(low + high) // 2], SCORE]
+        left, right = low, high
+        while left <= right:
+            while worth[order[left], SCORE] > pivot:
+                left += 1
+            while worth[order[right], SCORE] < pivot:
+                right -= 1
+            if left <= right:
+                order[left], order[right] = order[right], order[left]
+                left, right = left + 1, right - 1
+        if right < count - 1:
+            low = left
+        if left > count - 1:
+            high = right
+
+
+@part
+def born(nodes: Ints, costs: Numbers, new: Ints, worth: Numbers, spot: int, tree: int) -> int:
+    """The node of a candidate; a new one, numbered `tree`, if its prefix never was in the beam."""
+    parent, label = new[spot, PARENT], new[spot, LABEL]
+    child = nodes[parent, CHILD]
     while child >= 0 and nodes[child, LABEL] != label:
-        child = np.int64(nodes[child, SIBLING])
+        child = nodes[child, SIBLING]
     if child < 0:
         child = tree
-        committed, open_, state, place, match = extend(lm, nodes, costs, parent, label)
-        nodes[child, PARENT], nodes[child, LABEL], nodes[child, CHILD] = parent, label, -1
+        for column in range(COLUMNS):
+            nodes[child, column] = new[spot, column]
+        costs[child, COMMITTED], costs[child, OPEN] = worth[spot, COMMITTED], worth[spot, OPEN]
         nodes[child, SIBLING], nodes[parent, CHILD] = nodes[parent, CHILD], child
-        nodes[child, STAMP], nodes[child, DONE], nodes[child, ENTRY] = -1, UNKNOWN, UNKNOWN
-        nodes[child, STATE], nodes[child, PLACE], nodes[child, MATCH] = state, place, match
-        costs[child, COMMITTED], costs[child, OPEN] = committed, open_
     return child
 
 
@@ -122,207 +141,163 @@ def search(
     span: float,
     lm: Language,
     nodes: Ints,
-    costs: Any,
-    chains: Any,
-) -> tuple[int, Any, Ints, Any, Ints]:
+    costs: Numbers,
+    chains: Numbers,
+    beam: Numbers,
+    marks: Ints,
+    new: Ints,
+    worth: Numbers,
+    live: Ints,
+    order: Ints,
+    tokens: Ints,
+    taken: Ints,
+) -> tuple[int, int]:
     """Walk through one matrix [T, A].
 
     Args:
         least: labels below this log-probability start nothing new in a frame, unless they are its likeliest.
         span: prefixes that lie further than this below the frame's best are dropped.
-        nodes, costs, chains: room for T x width + 1 prefixes [., 9], [., 3], and for as many closed labels [., 4].
+        nodes: and all that follow: see `Tables`.
 
     Returns:
-        how many prefixes are left; for each its masses and best path, its node, ln of the sum of its paths with the
-        language model's gain beside it, and their order, best first.
+        How many prefixes are left, and in which column of `beam` their masses begin. Their places are the first in
+        `live`; of each `marks` has its NODE, and `worth` in SUM ln of the sum of its paths and in GAIN what is added.
     """
     frames, labels = matrix.shape
-    for column in range(11):
+    for place in range(2 * width):
+        live[place] = order[place] = place
+    for label in range(labels):
+        taken[label] = -1
+    for column in range(COLUMNS):
         nodes[0, column] = -1
-    nodes[0, STATE], nodes[0, PLACE], nodes[0, MATCH] = lm.start, 0, 0
-    for column in range(3):
-        costs[0, column] = 0.0
-    one = np.int64(1)  # to Numba a bare 1 is a type of its own, and all that it is given to would be compiled twice
-    none, tree, links, size = one - 1, one, one - 1, one
-    now, kept, then = np.empty((width, 8)), np.empty((width, 8)), np.empty((width, 8))
-    marks, others = np.zeros((width, 5), np.int32), np.zeros((width, 5), np.int32)
-    for column in range(8):
-        now[0, column] = -np.inf
-    now[0, BLANKS] = now[0, PATH_BLANK] = 0.0
-    now[0, CLOSED_LABELS] = now[0, LABELS] = now[0, SINCE] = -1
-    room = width * labels + width
-    slots, letters, masses = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room)
-    heap, order = np.empty(width), np.empty(width, np.int32)
-    target, tokens = np.full(labels, -1, np.int32), np.empty(labels, np.int32)
-
+    nodes[0, SLOT], nodes[0, STATE], nodes[0, PLACE], nodes[0, MATCH] = 0, lm.start, 0, lm.match
+    costs[0, COMMITTED] = costs[0, OPEN] = 0.0
+    for column in range(TURN):
+        beam[0, column] = -np.inf
+    beam[0, BLANKS] = beam[0, WHOLE] = beam[0, PATH_BLANK] = 0.0
+    marks[0, NODE], marks[0, ENDED] = 0, -1
+    now, size, tree, links, looks = 0, 1, 1, 0, 0
+    bonus = lm.bonus if lm.bonus > 0.0 else 0.0
     for t in range(frames):
-        frame = matrix[t]
+        frame, then = matrix[t], TURN - now
         highest = frame[0]
         for label in range(labels):
-            highest = max(highest, frame[label])
-        count = 0
+            if frame[label] > highest:
+                highest = frame[label]
+        count, likeliest = 0, -np.inf
         for label in range(labels):
-            if label != blank and frame[label] > -np.inf and (frame[label] >= least or frame[label] == highest):
+            value = frame[label]
+            if (value >= least or value == highest) and value > -np.inf and label != blank:
                 tokens[count] = label
                 count += 1
-        stays(now, kept, marks, nodes, size, frame, blank, t)
-        best, held, candidates = -np.inf, none, none
-        for s in range(size):
-            score = add(kept[s, BLANKS], kept[s, LETTERS])
+                if value > likeliest:
+                    likeliest = value
+        begins = count
+        for place in range(size):
+            s = live[place]
+            marks[s, CHOSEN], marks[s, CLOSED] = 0, marks[s, ENDED]
+            if beam[s, now + PATH_LETTER] > beam[s, now + PATH_BLANK]:
+                chains[links, 0], chains[links, 1] = marks[s, LABELS], marks[s, SINCE]
+                chains[links, 2], chains[links, 3] = t, beam[s, PEAK]
+                marks[s, ENDED] = links
+                links += 1
+        count, best, worst = 0, -np.inf, LOWEST
+        for place in range(size):
+            s = live[place]
+            node, mass = marks[s, NODE], stay(beam, marks, nodes, s, frame, blank, t, now)
             if width == 1:  # a beam of one keeps one ending, and is the best path
-                score = max(kept[s, BLANKS], kept[s, LETTERS])
+                worse = BLANKS if beam[s, then + BLANKS] < beam[s, then + LETTERS] else LETTERS
+                mass = beam[s, then + LETTERS - worse]
+                beam[s, then + worse] = beam[s, then + PATH_BLANK + worse] = -np.inf
+            beam[s, then + WHOLE] = mass
+            score = mass + (costs[node, COMMITTED] + costs[node, OPEN])
             if score > -np.inf:
-                score += costs[marks[s, NODE], COMMITTED] + costs[marks[s, NODE], OPEN]
-                best = max(best, score)
-                slots[candidates], letters[candidates] = s, -1
-                held = push(heap, order, held, score, candidates)
-                candidates += 1
+                if score > best:
+                    best = score
+                spot = order[count]
+                new[spot, SLOT], new[spot, LABEL], worth[spot, SCORE] = s, -1, score
+                count += 1
         # Longer prefixes. What a language model adds is at most the bonus, so most of them need not ask it.
-        for s in range(size):
-            node = np.int64(marks[s, NODE])
-            child = marks[s, OLDEST]
+        for place in range(size if begins > 0 else 0):
+            s = live[place]
+            node, whole = marks[s, NODE], beam[s, now + WHOLE]
+            last = nodes[node, LABEL]
+            bound = costs[node, COMMITTED] + bonus + lm.earned[nodes[node, MATCH] - lm.match, RISE]
+            floor = best + span if best + span > worst else worst
+            if whole + likeliest + bound < floor:
+                continue
+            looks += 1
+            child = nodes[node, CHILD]
             while child >= 0:
-                target[nodes[marks[child, NODE], LABEL]] = t
-                child = marks[child, YOUNGER]
-            total = add(now[s, BLANKS], now[s, LETTERS])
-            bound = 0.0
-            if lm.helped:
-                bound = costs[node, COMMITTED] + max(lm.bonus, 0.0)
-                if lm.hot >= 0:
-                    bound += lm.earned[nodes[node, MATCH], RISE]
-            for i in range(count):
-                label = np.int64(tokens[i])
-                if target[label] == t:
+                if nodes[child, SLOT] >= 0:
+                    taken[nodes[child, LABEL]] = looks
+                child = nodes[child, SIBLING]
+            for i in range(begins):
+                label = tokens[i]
+                mass = frame[label] + (beam[s, now + BLANKS] if label == last else whole)
+                if mass + bound < floor or taken[label] == looks:
                     continue
-                mass = frame[label] + (now[s, BLANKS] if nodes[node, LABEL] == label else total)
-                floor = best + span
-                if held == width:
-                    floor = max(floor, heap[0])
-                if mass == -np.inf or mass + bound < floor:
+                spot = order[count]
+                extend(lm, nodes, costs, node, label, new, worth, spot)
+                score = mass + (worth[spot, COMMITTED] + worth[spot, OPEN])
+                if score < floor:
                     continue
-                score = mass
-                if lm.helped:
-                    committed, open_, _, _, _ = extend(lm, nodes, costs, node, label)
-                    score += committed + open_
-                    if score < floor or score == -np.inf:
-                        continue
-                best = max(best, score)
-                slots[candidates], letters[candidates], masses[candidates] = s, label, mass
-                held = push(heap, order, held, score, candidates)
-                candidates += 1
-            child = marks[s, OLDEST]
-            while child >= 0:
-                target[nodes[marks[child, NODE], LABEL]] = -1
-                child = marks[child, YOUNGER]
-        rank(heap, order, held)
-        size = none
-        while size < held and heap[size] >= best + span:
-            s, label = np.int64(slots[order[size]]), np.int64(letters[order[size]])
-            source = s
-            if label < 0:
-                others[size, NODE] = marks[s, NODE]
-                for column in range(4):
-                    then[size, column] = kept[s, column]
-                then[size, CLOSED_LABELS] = now[s, CLOSED_LABELS]
-                if now[s, PATH_LETTER] > now[s, PATH_BLANK]:
-                    links = close(now, marks, s, chains, links, t)
-                    then[size, CLOSED_LABELS] = marks[s, CLOSED]
-                then[size, LABELS], then[size, SINCE], then[size, PEAK] = now[s, LABELS], now[s, SINCE], now[s, PEAK]
-                source = np.int64(marks[s, ORIGIN])
-                label = np.int64(nodes[marks[s, NODE], LABEL])
-                if label >= 0:
-                    then[size, PEAK] = max(now[s, PEAK], frame[label])
+                new[spot, SLOT], worth[spot, MASS], worth[spot, SCORE] = s, mass, score
+                count += 1
+                if count == 2 * width:
+                    count = width
+                    select(worth, order, 2 * width, count)
+                    worst = worth[order[width - 1], SCORE]
+                if score > best:
+                    best = score
+                floor = best + span if best + span > worst else worst
+        if count > width:
+            select(worth, order, count, width)
+            count = width
+        for i in range(count):
+            spot = order[i]
+            if new[spot, LABEL] < 0 and worth[spot, SCORE] >= best + span:
+                marks[new[spot, SLOT], CHOSEN] = 1
+        kept, free = 0, size  # places that are left become free when the frame is over: longer prefixes look there
+        for place in range(size):
+            s = live[place]
+            if marks[s, CHOSEN] == 1:
+                live[place], live[kept] = live[kept], s
+                kept += 1
             else:
-                others[size, NODE] = born(lm, nodes, costs, tree, np.int64(marks[s, NODE]), label)
-                tree = max(tree, others[size, NODE] + 1)
-                path = now[s, PATH_BLANK]
-                if nodes[marks[s, NODE], LABEL] != label:
-                    path = max(path, now[s, PATH_LETTER])
-                then[size, BLANKS], then[size, LETTERS] = -np.inf, masses[order[size]]
-                then[size, PATH_BLANK], then[size, PATH_LETTER] = -np.inf, path + frame[label]
-                then[size, CLOSED_LABELS] = -1
-            if source >= 0:  # the best path has just begun the label
-                then[size, LABELS] = now[source, CLOSED_LABELS]
-                if nodes[marks[source, NODE], LABEL] != label and now[source, PATH_LETTER] > now[source, PATH_BLANK]:
-                    links = close(now, marks, source, chains, links, t)
-                    then[size, LABELS] = marks[source, CLOSED]
-                then[size, SINCE], then[size, PEAK] = t, frame[label]
-            size += 1
-        if width == 1 and size == 1:
-            worse = 0 if then[0, BLANKS] < then[0, LETTERS] else 1
-            then[0, BLANKS + worse] = then[0, PATH_BLANK + worse] = -np.inf
-        now, then = then, now
-        marks, others = others, marks
+                nodes[marks[s, NODE], SLOT] = -1
+        for i in range(count):
+            spot = order[i]
+            label = new[spot, LABEL]
+            if label >= 0 and worth[spot, SCORE] >= best + span:
+                s, node = live[free], born(nodes, costs, new, worth, spot, tree)
+                live[free], live[kept] = live[kept], s
+                kept, free = kept + 1, free + 1
+                if node == tree:
+                    tree += 1
+                _, path, chain = leave(beam, marks, nodes, new[spot, SLOT], label, now)
+                nodes[node, SLOT] = s
+                marks[s, NODE], marks[s, ENDED], marks[s, LABELS], marks[s, SINCE] = node, -1, chain, t
+                beam[s, then + BLANKS] = beam[s, then + PATH_BLANK] = -np.inf
+                beam[s, then + LETTERS] = beam[s, then + WHOLE] = worth[spot, MASS]
+                beam[s, then + PATH_LETTER], beam[s, PEAK] = path + frame[label], frame[label]
+        now, size = then, kept
         if size == 0:  # every text has probability 0
             break
 
-    held = none
-    for s in range(size):
-        kept[s, 0] = add(now[s, BLANKS], now[s, LETTERS])
-        kept[s, 1] = conclude(lm, nodes, costs, np.int64(marks[s, NODE]))
-        if kept[s, 1] > -np.inf:
-            held = push(heap[:size], order, held, kept[s, 0] + kept[s, 1], s)
-    rank(heap, order, held)
-    if held == 0 and size > 0:  # no word of a lexicon is complete: the best prefix, back to where one was
-        node = np.int64(marks[0, NODE])
-        while kept[0, 1] == -np.inf:
-            node = np.int64(nodes[node, PARENT])
-            kept[0, 1] = conclude(lm, nodes, costs, node)
-        marks[0, NODE], kept[0, 0], order[0], held = node, np.nan, 0, one
-    return held, now, marks, kept, order
-
-
-def written(nodes: Ints, node: int) -> tuple[int, ...]:
-    """The labels of a prefix."""
-    labels = []
-    while node > 0:
-        labels.append(int(nodes[node, LABEL]))
-        node = nodes[node, PARENT]
-    return tuple(reversed(labels))
-
-
-def listed(nodes: Ints, node: int, space: int, tree: Ints, entries: Ints) -> list[int]:
-    """The numbers of the words of a lexicon that a prefix writes."""
-    words, ended = [], True
-    while node > 0:
-        if ended and (place := nodes[node, PLACE]) > 0:
-            entry = nodes[node, ENTRY]  # a character model leaves it open
-            words.append(int(entries[entry if entry >= 0 else tree[place, SPELT], WORD]))
-        ended = nodes[node, LABEL] == space
-        node = nodes[node, PARENT]
-    return words[::-1]
-
-
-def total(matrix: Floats, labels: tuple[int, ...], blank: int) -> float:
-    """ln of the sum over all paths of one text (Graves et al. 2006, 4.1)."""
-    path = np.full(2 * len(labels) + 1, blank)
-    path[1::2] = labels
-    skips = np.zeros(len(path), bool)  # from one label to the next without a blank between them
-    skips[3::2] = path[3::2] != path[1:-2:2]
-    skips[1:2] = True  # a text may begin without a blank
-    before = np.full(len(path) + 2, -np.inf)
-    before[1] = 0.0  # the place before the first blank
-    for frame in matrix:
-        stay, step = before[2:], before[1:-1]
-        skip = np.where(skips, before[:-2], -np.inf)
-        before[2:] = np.logaddexp(np.logaddexp(stay, step), skip) + frame[path]
-        before[:2] = -np.inf
-    return float(np.logaddexp(before[-1], before[-2] if labels else -np.inf)) if len(matrix) else 0.0
-
-
-def stood(place: Any, chains: Any, frames: int) -> tuple[tuple[tuple[int, int], ...], list[float]]:
-    """For each label of a prefix the frames [first, last + 1) of its best path, and its peak there."""
-    found, link = [], int(place[CLOSED_LABELS])
-    if place[PATH_LETTER] > place[PATH_BLANK]:
-        link = int(place[LABELS])
-        found.append((int(place[SINCE]), frames, float(place[PEAK])))
-    while link >= 0:
-        link, first, end, peak = (
-            int(chains[link, 0]),
-            int(chains[link, 1]),
-            int(chains[link, 2]),
-            float(chains[link, 3]),
-        )
-        found.append((first, end, peak))
-    found.reverse()
-    return tuple((first, end) for first, end, _ in found), [peak for _, _, peak in found]
+    whole_words, first, best = False, 0, -np.inf
+    for place in range(size):
+        s = live[place]
+        node = marks[s, NODE]
+        worth[s, SUM], worth[s, GAIN] = beam[s, now + WHOLE], conclude(lm, nodes, costs, node)
+        whole_words = whole_words or worth[s, GAIN] > -np.inf
+        score = beam[s, now + WHOLE] + (costs[node, COMMITTED] + costs[node, OPEN])
+        if score > best:
+            best, first = score, s
+    if size > 0 and not whole_words:  # no word of a lexicon is complete: the best prefix, back to where one was
+        node = marks[first, NODE]
+        while worth[first, GAIN] == -np.inf:
+            node = nodes[node, PARENT]
+            worth[first, GAIN] = conclude(lm, nodes, costs, node)
+        marks[first, NODE], worth[first, SUM] = node, np.nan
+    return size, now

@@ -1,7 +1,7 @@
 """A function -> machine code, by Numba. A first call compiles; what it made is kept on disk.
 
 What is kept is that of the function which is called, all of its parts within, and Numba looks for changes in that
-function's own file only: who changes a part touches the file of the whole.
+function's own file only: who changes a part in another file touches the file of the whole.
 """
 
 from __future__ import annotations
