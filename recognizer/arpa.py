@@ -31,12 +31,11 @@ MISSING = -100.0 * LN10  # ln p of what is not listed where `<unk>` is not, eith
 ROUNDING = 1e-3  # how far above 0 a base-10 logarithm may be written
 BLOCK = 1 << 20  # bytes that are read at once
 STARTS = (
-    (b"mmap lm http://kheafield.com/code", "a binary of KenLM", "give the ARPA file that it was built from"),
     (b"\xfd7zXZ", "compressed by xz", "unpack it, or use gzip"),
     (b"BZh", "compressed by bzip2", "unpack it, or use gzip"),
     (b"PK\x03\x04", "a zip archive (checkpoints are, too)", "give an ARPA file"),
 )
-"""How files begin that are no ARPA file, what they are, and what to do."""
+"""How files begin that are no ARPA file, what they are, and what to do. Of the binaries of KenLM `binary` knows."""
 
 
 def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Section]]:

@@ -6,6 +6,7 @@ the words as text. N-grams are kept from their last word backwards.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.errors import DecoderError
-from recognizer.rows import LN10, compiled
+from recognizer.native import compiled
 
 KENLM = b"mmap lm http://kheafield.com/code "
 HEAD = struct.pack("<56s3f3IQ", KENLM + b"format version 5\n", 0.0, 1.0, -0.5, 1, (1 << 32) - 1, 0, 1)
@@ -64,7 +65,7 @@ def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Found]]:
     for place, (grams, numbers) in enumerate(found):
         if not ((numbers[0] <= 0).all() and (numbers[1] < -LEAST).all()):
             raise file.broken(f"holds {place + 1}-grams whose numbers are no logarithms of probabilities")
-        found[place] = grams - gone, np.maximum(numbers, LEAST) * np.float32(LN10)
+        found[place] = grams - gone, np.maximum(numbers, LEAST) * np.float32(math.log(10.0))
     return words[gone:], iter(found)
 
 
