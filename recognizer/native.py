@@ -24,4 +24,5 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 def part(function: Callable[..., Any]) -> Any:
     """What only compiled functions call: without the wrappers through which Python would."""
-    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+    bare = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(**bare)(function)

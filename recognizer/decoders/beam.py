@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -266,12 +267,13 @@ class Beam(Decoder):
         tables = (self._table, self._best, self._earned)
         if (lm := self.lm) is None:
             zero, none = np.zeros(1, np.float32), np.zeros(2, np.int32)
-            numbers = (NONE, closed, self._hot, self.space, 0, -1, -1, 0, *bases, 0.0, self.bonus, 0.0)
-            return Language(*numbers, none, zero, zero, none, none, *tables)
+            nothing = (NONE, closed, self._hot, self.space, 0, -1, -1, 0, *bases, 0.0, self.bonus, 0.0)
+            return Language(*nothing, none, zero, zero, none, none, *tables)
         kind, end = CHARACTERS if self.characters else WORDS, lm.index.get(END, -1)
         numbers = (kind, closed, self._hot, self.space, lm.start, end, lm.other, lm.top, *bases)
         factors, arrays = (self.weight, self.bonus, self.unknown), (lm.token, lm.value, lm.backoff, lm.suffix, lm.first)
-        return Language(*numbers, *factors, *arrays, *tables)
+        known: tuple[Any, ...] = (*numbers, *factors, *arrays, *tables)
+        return Language(*known)
 
 
 def _cores() -> int:

@@ -110,8 +110,8 @@ class Lexicon:
             if not found:
                 self.missing.append(word)
                 continue
-            for labels in sorted(found):
-                self.spellings.setdefault(labels, []).append(len(words))
+            for cut in sorted(found):
+                self.spellings.setdefault(cut, []).append(len(words))
             words.append(word)
         self.words = tuple(words)
         if not words:
@@ -126,7 +126,7 @@ class Lexicon:
         for labels, words in self.spellings.items():
             first.append((labels, len(rows)))
             rows += [(word, tokens[word], len(rows) + place) for place, word in enumerate(words, start=1)]
-            rows[-1] = (*rows[-1][:NEXT], -1)
+            rows[-1] = (*rows[-1][:2], -1)  # the last one that is spelt so
         return np.array(rows, np.int32), first
 
 
