@@ -27,6 +27,7 @@ LADDER: dict[str, int] = {
     "alphabet": 1,
     "arpa": 1,
     "augment": 1,
+    "binary": 1,
     "calibration": 1,
     "build": 1,
     "image": 1,
