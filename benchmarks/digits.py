@@ -2,21 +2,18 @@
 
     python benchmarks/digits.py SOURCE --from CHECKPOINT [--output benchmarks/results/digits.md] [flags of train.py]
 
-The digits that other people say in other corpora (`--voices`) are cut out of their sentences by aligning these with
-CHECKPOINT, which must not have heard the speakers either. Then, for each speaker: manifests without that speaker
-(data.fsdd), a training by configs/fsdd.yaml that begins with CHECKPOINT, and what its last epoch reads of the speaker's
-recordings: greedily, and with a beam that may only write the ten words. No choice of any kind looks at the speaker. A
-speaker whose training is finished, runs/fsdd-SPEAKER, is not trained again.
+For each speaker: manifests without that speaker (data.fsdd), a training by configs/fsdd.yaml that begins with
+CHECKPOINT (which must not have heard any of them), and what its last epoch reads of the speaker's recordings: greedily,
+and with a beam that may only write the ten words. No choice of any kind looks at the speaker. A speaker whose training
+is finished, runs/fsdd-SPEAKER, is not trained again.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -24,13 +21,9 @@ from origin import origin
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.decoders import Beam, Decoder
-from recognizer.manifest import Utterance
 from recognizer.metrics import Counts
-from recognizer.transcript import Transcript
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-VOICES = [Path(f"corpora/{name}/train.tsv") for name in ("an4", "speechocean762", "asterisk_en", "librispeech")]
-AROUND = 0.12  # s; the network's peaks lie inside a word, so this much is taken along, but never of its neighbours
 HEAD = "| left out | recordings | greedy WER % | greedy CER % | ten words only, WER % | most often misread |"
 
 
@@ -39,13 +32,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
     parser.add_argument("--from", dest="base", required=True)
-    parser.add_argument("--voices", nargs="*", type=Path, default=VOICES)
     parser.add_argument("--speakers", nargs="*", default=["george", "jackson", "nicolas", "yweweler"])
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/digits.md"))
     options, flags = parser.parse_known_args()  # what is not known here is for train.py
     torch.set_num_threads(1)
     rows, sums = [], [Counts(), Counts()]
-    cut(options.base, options.voices, Path("corpora/fsdd/voices.tsv"))
     for speaker in options.speakers:
         checkpoint = trained(options.source, speaker, options.base, flags)
         counts, misread, size = measured(checkpoint, Path(f"corpora/fsdd/{speaker}/val.tsv"))
@@ -58,36 +49,6 @@ def main() -> int:
     return 0
 
 
-def cut(base: str, tables: list[Path], output: Path) -> None:
-    """Write a manifest of the single digits in the tables, unless there is one."""
-    if output.exists():
-        return
-    model, found = Recognizer.load(base), []
-    for table in tables:
-        rows = [row for row in manifest.read(table) if row.text and set(row.text.lower().split()) & set(WORDS)]
-        rows = [dataclasses.replace(row, text=(row.text or "").lower()) for row in rows]
-        for row, answer in zip(rows, reading.alignments(model, rows, 24_000), strict=True):
-            if isinstance(answer, Transcript):
-                found += list(digits(row, answer))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    manifest.write(output, found)
-
-
-def digits(row: Utterance, aligned: Transcript) -> Iterator[Utterance]:
-    """The digits of a recording, each with at most half of the gaps to the words beside it."""
-    words = aligned.words
-    for place, word in enumerate(words):
-        if word.text in WORDS:
-            low = words[place - 1].end if place else 2 * aligned.start - word.start
-            high = (
-                words[place + 1].start if place + 1 < len(words) else 2 * (aligned.start + aligned.duration) - word.end
-            )
-            start = max(word.start - AROUND, (low + word.start) / 2, aligned.start)
-            end = min(word.end + AROUND, (high + word.end) / 2, aligned.start + aligned.duration)
-            if end - start > 0.1:
-                yield Utterance(row.path, word.text, start, end, None, row.speaker)
-
-
 def trained(source: Path, speaker: str, base: str, rest: list[str]) -> Path:
     """The checkpoint of the last epoch of a training without the speaker."""
     done = Path(f"runs/fsdd-{speaker}/done")
@@ -95,7 +56,7 @@ def trained(source: Path, speaker: str, base: str, rest: list[str]) -> Path:
         return Path(done.read_text())
     out = Path("corpora/fsdd") / speaker
     call("-m", "data.fsdd", str(source), "--leave-out", speaker, "--out", str(out))
-    train = f"[{out}/train.tsv, corpora/fsdd/voices.tsv]"
+    train = f"[{out}/train.tsv, corpora/an4/train.tsv]"
     flags = ["--config", "fsdd", "--name", f"fsdd-{speaker}", "--from", base, *rest]
     call("train.py", *flags, "--data.train", train, "--data.val", f"{out}/val.tsv")
     newest = max(done.parent.glob("version_*"), key=lambda path: int(path.name[8:]))
