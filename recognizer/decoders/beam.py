@@ -50,8 +50,8 @@ class Beam(Decoder):
 
     Args:
         labels: an Alphabet, or what each label writes, one string each; what stands at `blank` is of no matter.
-        lm: an ARPA file, plain or gzipped, or an NGram. Its tokens are words or, for a character model, what the labels
-            write, with `<space>` for the space.
+        lm: an ARPA file, plain or gzipped, a binary of KenLM, or an NGram. Its tokens are words or, for a character
+            model, what the labels write, with `<space>` for the space.
         width: prefixes that are kept from frame to frame.
         weight: of the language model's logarithms.
         bonus: for each word (of a character model: each character) that is written; None: 1 with a language model, and
