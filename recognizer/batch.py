@@ -10,6 +10,9 @@ from torch import Tensor
 
 from recognizer.manifest import Utterance
 
+HOLLOW = Utterance("", "")
+"""Whose row fills a batch that has nothing else: every process must take every step, but nothing is scored."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Sample:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-from collections import Counter
-from collections.abc import Sequence
+import math
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pytorch_lightning as lightning
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from recognizer import frontends, manifest
 from recognizer.alphabet import Alphabet, Form, Split
 from recognizer.augment import Augment
-from recognizer.batch import Batch, Sample, collate
+from recognizer.batch import Batch
 from recognizer.build import build
-from recognizer.errors import AlphabetError, ConfigError, InputError, ManifestError, nearest
+from recognizer.errors import ConfigError, nearest
 from recognizer.frontends import Frontend
-from recognizer.manifest import Utterance
-from recognizer.sampler import Bins, Draw
+from recognizer.part import Listed, Loader, Part
+from recognizer.sampler import Bins
 from recognizer.samples import SAMPLES
 
 log = logging.getLogger(__name__)
@@ -53,6 +50,7 @@ class Corpus(lightning.LightningDataModule):
         workers: processes that read and frame; 0 does it in the training process.
         cache: MiB of signals kept in memory by each process, so that files are read once.
         seed: of shuffling and augmentation.
+        weights: how often the utterances of each manifest of `train` come in an epoch, see `Bins`; none: each once.
     """
 
     def __init__(
@@ -77,6 +75,7 @@ class Corpus(lightning.LightningDataModule):
         workers: int = 0,
         cache: int = 2048,
         seed: int = 0,
+        weights: list[float] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -87,13 +86,18 @@ class Corpus(lightning.LightningDataModule):
             raise ConfigError("data.sample", f"unknown name {sample!r}", nearest(sample, SAMPLES))
         if batch_frames < 1 or batch_most < 1:
             raise ConfigError("data", f"batch_frames {batch_frames}, batch_most {batch_most}", "use at least 1")
+        tables = 1 if sample or isinstance(train, str) else len(train)
+        if weights is not None and not (len(weights) == tables and all(0 < weight < math.inf for weight in weights)):
+            raise ConfigError("data.weights", f"is {weights}", f"give {tables} numbers above 0, as many as manifests")
         self.frontend: dict[str, Any] = dict(frontend or {"name": "speech"})
         self.frames: Frontend[Any] = frontends.build(self.frontend)
         self.augment = (
             None if augment is None else build({"augment": Augment}, "data.augment", {"name": "augment", **augment})
         )
         self._alphabet: Alphabet | None = None
-        self._parts: dict[str, _Frames] = {}
+        self._parts: dict[str, Part] = {}
+        self._bins: Bins | None = None  # of the training set, once there is a loader
+        self._resumed: dict[str, int] = {}
 
     def prepare_data(self) -> None:
         """Make the embedded corpus, if one is asked for and is not there yet."""
@@ -108,7 +112,7 @@ class Corpus(lightning.LightningDataModule):
     def _letters(self) -> Alphabet:
         if self._alphabet is None:
             self.prepare_data()
-            texts = self.hparams["alphabet"] or "\n".join(utterance.text or "" for utterance in self._training()[0])
+            texts = self.hparams["alphabet"] or "\n".join(utterance.text or "" for _, utterance in self._training()[0])
             texts = texts.lower() if self.hparams["lower"] else texts
             self._alphabet = Alphabet.of(texts.split("\n"), self.hparams["form"], self.hparams["split"])
         return self._alphabet
@@ -123,36 +127,52 @@ class Corpus(lightning.LightningDataModule):
         chosen = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage, ("train", "val", "test"))
         for name, utterances in (("train", train), ("val", val), ("test", test)):
             if name in chosen and utterances:
-                self._parts[name] = _Frames(name, utterances, self, letters)
+                self._parts[name] = self._part(name, utterances, letters)
 
-    def _training(self) -> tuple[list[Utterance], list[Utterance]]:
+    def _part(self, name: str, listed: list[Listed], alphabet: Alphabet) -> Part:
+        given: dict[str, Any] = {key: self.hparams[key] for key in ("lower", "drop_unknown", "cache", "seed")}
+        if name == "train":
+            given |= {"vary": self.hparams["vary"], "augment": self.augment, "nothing": self.hparams["nothing"]}
+        return Part(name, listed, self.frames, alphabet, **given)
+
+    def _training(self) -> tuple[list[Listed], list[Listed]]:
         train, val = self._listed("train"), self._listed("val")
-        return (train, val) if val else manifest.split(train, self.hparams["val_fraction"])
+        if val:
+            return train, val
+        _, held = manifest.split([utterance for _, utterance in train], self.hparams["val_fraction"])
+        out = {id(utterance) for utterance in held}
+        return [row for row in train if id(row[1]) not in out], [row for row in train if id(row[1]) in out]
 
-    def _listed(self, name: str) -> list[Utterance]:
+    def _listed(self, name: str) -> list[Listed]:
         if self.hparams["sample"]:
             paths = [str(Path(self.hparams["folder"]) / self.hparams["sample"] / f"{name}.tsv")]
         else:
             given = self.hparams[name]
             paths = [given] if isinstance(given, str) else list(given)
-        return [utterance for path in paths if path for utterance in manifest.read(path)]
+        return [(number, row) for number, path in enumerate(paths) if path for row in manifest.read(path)]
 
     def _loader(self, name: str) -> DataLoader[Batch]:
         part = self._parts.get(name)
         if part is None:
             raise ConfigError(f"data.{name}", "no manifest was given", f"set data.{name}")
         trainer = self.trainer
+        learning = name == "train"
         sampler = Bins(
             part.lengths,
             self.hparams["batch_frames"],
-            shuffle=name == "train",
+            shuffle=learning,
             seed=self.hparams["seed"],
             rank=trainer.global_rank if trainer else 0,
             world=trainer.world_size if trainer else 1,
             most=self.hparams["batch_most"],
+            origins=part.origins if learning else (),
+            weights=(learning and self.hparams["weights"]) or [1.0] * (max(part.origins) + 1 if learning else 1),
         )
+        if learning:
+            self._bins = sampler
+            self._resume(sampler)
         workers = self.hparams["workers"]
-        return DataLoader(
+        return Loader(
             part,
             sampler=sampler,
             batch_size=None,  # the sampler draws whole batches
@@ -160,6 +180,28 @@ class Corpus(lightning.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch and how many of its batches each rank has learnt from, so that a run can go on in the middle."""
+        if self._bins is None or self.trainer is None:
+            return {}
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        return {"epoch": self._bins.epoch, "batches": progress.processed, "of": len(self._bins)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on there; Lightning calls it before it asks for the batches."""
+        self._resumed = state_dict
+
+    def _resume(self, sampler: Bins) -> None:
+        if not self._resumed:
+            return
+        done, of = self._resumed["batches"], self._resumed["of"]
+        if done < of != len(sampler):
+            log.warning(
+                "data: %d batches an epoch where the run that goes on had %d: in the rest of epoch %d"
+                " some utterances come again and some not at all", len(sampler), of, self._resumed["epoch"],
+            )  # fmt: skip
+        sampler.resume(self._resumed["epoch"], done if done < of else len(sampler))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches in a new order each epoch, varied and augmented."""
@@ -172,103 +214,3 @@ class Corpus(lightning.LightningDataModule):
     def test_dataloader(self) -> DataLoader[Batch]:
         """Batches from short to long, as they are."""
         return self._loader("test")
-
-
-class _Frames(Dataset[Batch]):
-    """The utterances of one part; an index is a draw of the sampler, an item a whole batch."""
-
-    def __init__(self, name: str, utterances: Sequence[Utterance], corpus: Corpus, alphabet: Alphabet) -> None:
-        self.name, self.corpus = name, corpus
-        self.utterances: list[Utterance] = []
-        self.labels: list[list[int]] = []
-        self.lengths: list[int] = []
-        self._signals: dict[int, Any] = {}
-        self._room = corpus.hparams["cache"] * 2**20
-        unreadable = 0
-        for utterance in _spelt(utterances, alphabet, corpus.hparams["lower"], corpus.hparams["drop_unknown"]):
-            try:
-                self.lengths.append(corpus.frames.length(utterance.path, utterance.start, utterance.end))
-            except InputError as error:
-                log.warning("left out of %s: %s", name, error)
-                unreadable += 1
-                continue
-            self.utterances.append(utterance)
-            self.labels.append(alphabet.encode(utterance.text or "", utterance.path, drop=True))
-        if unreadable:
-            log.warning("%d of %d files left out of %s", unreadable, len(utterances), name)
-        if not self.utterances:
-            raise ManifestError(f"data.{name}", f"none of its {len(utterances)} files can be read", "check the paths")
-
-    def __len__(self) -> int:
-        return len(self.utterances)
-
-    def __getitem__(self, draw: Draw) -> Batch:
-        epoch, members = draw
-        samples = []
-        for index in members:
-            try:
-                samples.append(self._sample(index, epoch))
-            except InputError as error:
-                log.warning("left out of a batch of %s: %s", self.name, error)
-        samples += self._nothing(samples, epoch, members) if self.name == "train" else []
-        # Every rank must take every step, so a batch of nothing but broken files becomes one frame with no text.
-        nothing = Sample(torch.zeros(1, self.corpus.frames.size), torch.zeros(0, dtype=torch.long), Utterance("", ""))
-        return collate(samples or [nothing])
-
-    def _sample(self, index: int, epoch: int) -> Sample:
-        corpus = self.corpus
-        signal = self._signal(index)
-        if self.name == "train":
-            chance = numpy.random.default_rng([corpus.hparams["seed"], epoch, index])
-            frames = corpus.frames.frames(corpus.frames.vary(signal, chance) if corpus.hparams["vary"] else signal)
-            frames = corpus.augment(frames, chance) if corpus.augment else frames
-        else:
-            frames = corpus.frames.frames(signal)
-        return Sample(frames, torch.tensor(self.labels[index], dtype=torch.long), self.utterances[index])
-
-    def _nothing(self, samples: list[Sample], epoch: int, members: list[int]) -> list[Sample]:
-        """Sometimes a sample without text, as long as another one of the batch, so that it costs no padding."""
-        corpus = self.corpus
-        chance = numpy.random.default_rng([corpus.hparams["seed"], epoch, members[0], 1])
-        if not samples or chance.random() >= corpus.hparams["nothing"] * len(samples):
-            return []
-        signal = corpus.frames.nothing(len(samples[0].frames), chance)
-        if signal is None:
-            return []
-        labels = torch.zeros(0, dtype=torch.long)
-        return [Sample(corpus.frames.frames(signal), labels, Utterance("nothing", ""))]
-
-    def _signal(self, index: int) -> Any:
-        if index in self._signals:
-            return self._signals[index]
-        utterance = self.utterances[index]
-        signal = self.corpus.frames.read(utterance.path, utterance.start, utterance.end)
-        self._room -= _bytes(signal)
-        if self._room > 0:
-            self._signals[index] = signal
-        return signal
-
-
-def _spelt(utterances: Sequence[Utterance], alphabet: Alphabet, lower: bool, drop: bool) -> list[Utterance]:
-    """The utterances with their texts as they are learnt and scored; refuses characters that cannot be written."""
-    spelt, unknown, where = [], Counter[str](), []
-    for utterance in utterances:
-        text = alphabet.normalise(utterance.text or "")
-        text = text.lower() if lower else text
-        missing = alphabet.missing(text)
-        unknown += missing
-        where += [utterance.path] if missing else []
-        spelt.append(dataclasses.replace(utterance, text=text))
-    if unknown:
-        listed = ", ".join(f"{character!r} x {count}" for character, count in unknown.most_common(12))
-        found = f"{unknown.total()} characters in {len(where)} texts are not in the alphabet ({listed})"
-        if not drop:
-            raise AlphabetError(where[0], found, "correct the texts, or leave them out with --data.drop_unknown true")
-        log.warning("%s: %s; they are left out of the labels", where[0], found)
-    return spelt
-
-
-def _bytes(signal: Any) -> int:
-    if hasattr(signal, "nbytes"):
-        return int(signal.nbytes)
-    return sum(_bytes(part) for part in getattr(signal, "strokes", ()))

@@ -142,6 +142,28 @@ class ErrorRates(Metric):
         return {name: torch.tensor(rate, device=self.words.device) for name, rate in self.counts().rates().items()}
 
 
+class Ratio(Metric):
+    """A sum divided by another one, both over all batches of an epoch and all devices."""
+
+    full_state_update = False
+    over: Tensor
+    under: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name in ("over", "under"):
+            self.add_state(name, torch.tensor(0.0), dist_reduce_fx="sum")
+
+    def update(self, over: Tensor, under: Tensor | float) -> None:
+        """Add to both sums."""
+        self.over += over
+        self.under += under
+
+    def compute(self) -> Tensor:
+        """The ratio, or the upper sum alone where the lower one is below 1."""
+        return (self.over / self.under.clamp_min(1)).float()
+
+
 def hits(reference: str, words: Sequence[str]) -> list[bool]:
     """For each of the words that were read whether it is right: whether a shortest way from the reference keeps it."""
     parts = [word.split() for word in words]  # a normal form may part a word, or leave nothing of it

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 Draw = tuple[int, list[int]]
-"""The epoch, which seeds augmentation, and the utterances of one batch."""
+"""The epoch, which seeds augmentation, and the utterances of one batch; `number + n * k` is copy k of the n."""
 
 
 class Bins(Sampler[Draw]):
     """Batches in which the longest utterance times their number stays within a budget of frames.
 
     Every rank makes the same list of batches and takes every world-th one. All ranks get equally many, each epoch as
-    many as the one before, and every utterance comes exactly once an epoch: the largest batches are halved until the
-    number is right.
+    many as the one before, and without weights every utterance comes exactly once an epoch: the largest batches are
+    halved until the number is right, and where there are fewer utterances than ranks some batches are empty.
 
     Args:
         lengths: frames of each utterance.
@@ -27,6 +27,9 @@ class Bins(Sampler[Draw]):
         seed: of the draws.
         rank, world: this process and how many there are.
         most: utterances in a batch at most.
+        origins: the corpus of each utterance, as a place in `weights`; all of them the first, if none are given.
+        weights: how often the utterances of each corpus come in an epoch. Of 2.25, all come twice and every fourth one,
+            counted in the order of length, a third time; which one of the four goes round from epoch to epoch.
     """
 
     def __init__(
@@ -38,19 +41,33 @@ class Bins(Sampler[Draw]):
         rank: int = 0,
         world: int = 1,
         most: int = 64,
+        origins: Sequence[int] = (),
+        weights: Sequence[float] = (1.0,),
     ) -> None:
         self.lengths = numpy.asarray(lengths, dtype=numpy.float64)
         self.budget, self.shuffle, self.seed = budget, shuffle, seed
         self.rank, self.world, self.most = rank, world, most
+        self.origins = numpy.asarray(origins or [0] * len(self.lengths))
+        self.weights = list(weights)
         self.epoch = 0
+        self._from = (0, 0)
         self._drawn: tuple[int, list[list[int]]] | None = None
+        # A twentieth more than are needed, so that every epoch can have the same number: the trainer counts them once.
+        # No epoch needs more than the one in which every choice fell on the longest.
+        needed = len(self._filled(longest := self._copies(None), self._sizes(longest)))
+        self._wanted = -(-math.ceil(1.05 * needed) // world) * world
 
     def set_epoch(self, epoch: int) -> None:
         """Draw anew for this epoch; Lightning calls it."""
         self.epoch = epoch
 
+    def resume(self, epoch: int, done: int) -> None:
+        """Go on in this epoch after `done` batches of each rank; after all of them, with the next epoch."""
+        self._from = (epoch, done) if done < len(self) else (epoch + 1, 0)
+        self.epoch = self._from[0]
+
     def batches(self) -> list[list[int]]:
-        """The batches of all ranks in this epoch; a multiple of `world`, where there are enough utterances."""
+        """The batches of all ranks in this epoch, a multiple of `world`."""
         epoch = self.epoch if self.shuffle else 0
         if self._drawn is None or self._drawn[0] != epoch:
             self._drawn = (epoch, self._draw(epoch))
@@ -58,34 +75,57 @@ class Bins(Sampler[Draw]):
 
     def _draw(self, epoch: int) -> list[list[int]]:
         chance = numpy.random.default_rng([self.seed, epoch])
-        bins = plain = self._filled(self.lengths)
-        # A twentieth more than are needed, so that every epoch can have the same number: the trainer counts them once.
-        wanted = -(-math.ceil(1.05 * len(plain)) // self.world) * self.world
+        members = self._copies(epoch)
+        sizes = self._sizes(members)
+        bins = plain = self._filled(members, sizes)
         if self.shuffle:
             # A jitter of the sorting keys, so that an utterance meets other neighbours each epoch.
-            bins = self._filled(self.lengths * chance.uniform(0.92, 1.08, len(self.lengths)))
-            bins = bins if len(bins) <= wanted else plain
-        while len(bins) < wanted and max(map(len, bins)) > 1:
+            bins = self._filled(members, sizes * chance.uniform(0.92, 1.08, len(sizes)))
+            bins = bins if len(bins) <= self._wanted else plain
+        while len(bins) < self._wanted and max(map(len, bins)) > 1:
             largest = max(bins, key=len)
             bins.remove(largest)
             bins += [largest[::2], largest[1::2]]
+        bins += [[]] * (-len(bins) % self.world)
         return [bins[place] for place in chance.permutation(len(bins))] if self.shuffle else bins
 
-    def _filled(self, keys: NDArray[numpy.float64]) -> list[list[int]]:
-        """The utterances in the order of `keys`, cut wherever the budget is full."""
+    def _copies(self, epoch: int | None) -> NDArray[numpy.int64]:
+        """The utterances of an epoch, each as often as its corpus's weight says; None chooses the longest ones."""
+        chosen = []
+        for origin, weight in enumerate(self.weights):
+            mine = numpy.flatnonzero(self.origins == origin)
+            whole = math.floor(weight)
+            chosen += [mine + copy * len(self.lengths) for copy in range(whole)]
+            more = round((weight - whole) * len(mine))
+            if more:  # one of each of as many stretches of like length, so that epochs cost alike
+                ordered = mine[numpy.argsort(self.lengths[mine], kind="stable")]
+                parts = numpy.array_split(ordered, more)
+                places = [len(part) - 1 if epoch is None else epoch % len(part) for part in parts]
+                extra = [part[place] for part, place in zip(parts, places, strict=True)]
+                chosen.append(numpy.array(extra) + whole * len(self.lengths))
+        return numpy.sort(numpy.concatenate(chosen))
+
+    def _sizes(self, members: NDArray[numpy.int64]) -> NDArray[numpy.float64]:
+        return self.lengths[members % len(self.lengths)]
+
+    def _filled(self, members: NDArray[numpy.int64], keys: NDArray[numpy.float64]) -> list[list[int]]:
+        """The members in the order of `keys`, cut wherever the budget is full."""
         bins: list[list[int]] = []
         longest = 0.0
-        for index in numpy.argsort(keys, kind="stable").tolist():
-            longest = max(longest, float(self.lengths[index]))
+        sizes = self._sizes(members)
+        for place in numpy.argsort(keys, kind="stable").tolist():
+            index, size = int(members[place]), float(sizes[place])
+            longest = max(longest, size)
             if bins and len(bins[-1]) < self.most and longest * (len(bins[-1]) + 1) <= self.budget:
                 bins[-1].append(index)
             else:
                 bins.append([index])
-                longest = float(self.lengths[index])
+                longest = size
         return bins
 
     def __iter__(self) -> Iterator[Draw]:
-        for members in self.batches()[self.rank :: self.world]:
+        mine = self.batches()[self.rank :: self.world]
+        for members in mine[self._from[1] if self._from[0] == self.epoch else 0 :]:
             yield self.epoch, members
 
     def __len__(self) -> int:

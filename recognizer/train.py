@@ -20,6 +20,8 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
+from recognizer import trials
+from recognizer.callbacks import Best, Chance, Frozen, Settings, Wait
 from recognizer.corpus import Corpus
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
 from recognizer.model import Recognizer, opened
@@ -33,16 +35,6 @@ def folder() -> Path:
     return here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
 
 
-class _Settings(lightning.Callback):
-    """Keeps the run's settings inside every checkpoint, so that `--resume` needs nothing else."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        checkpoint["config"] = self.text
-
-
 class _CLI(LightningCLI):
     """LightningCLI with a run folder of its own kind: runs/NAME/version_N."""
 
@@ -50,7 +42,10 @@ class _CLI(LightningCLI):
         parser.add_argument("--name", type=str, default="default", help="the run is kept in runs/NAME/version_N")
         parser.add_argument("--seed", type=int, default=1, help="of the weights and of dropout")
         parser.add_argument("--from", type=str | None, default=None, help="begin with the weights of this checkpoint")
-        parser.add_lightning_class_args(ModelCheckpoint, "best")
+        parser.add_argument("--freeze", type=int, default=0, help="steps in which only the output layer learns")
+        parser.add_argument("--find_budget", type=bool, default=False, help="only try which data.batch_frames is best")
+        parser.add_argument("--overfit", type=bool, default=False, help="only try whether one batch can be learnt")
+        parser.add_lightning_class_args(Best, "best")
         parser.add_lightning_class_args(ModelCheckpoint, "last")
         parser.add_lightning_class_args(EarlyStopping, "stop")
         parser.link_arguments("data.frontend", "model.frontend")
@@ -60,7 +55,8 @@ class _CLI(LightningCLI):
         lightning.seed_everything(self.config.seed, workers=True, verbose=False)
         # Kept before the run folder is written into it: a run that goes on gets a folder of its own.
         settings = self.parser.dump(self.config, skip_link_targets=True, skip_none=False)
-        self.trainer_defaults["callbacks"] = [_Settings(settings)]
+        given = self.config
+        self.trainer_defaults["callbacks"] = [Settings(settings), Chance(given.seed), Frozen(given.freeze), Wait()]
         trainer = self.config.trainer
         _check_precision(trainer)
         if trainer.logger is None or trainer.logger is True:
@@ -85,12 +81,15 @@ def _number(home: Path) -> int:
 
 
 def _check_precision(trainer: Any) -> None:
+    precision = str(trainer.precision)
     on_cpu = trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available())
     capability = torch.backends.cpu.get_cpu_capability()
-    if on_cpu and str(trainer.precision).startswith("bf16") and capability in ("DEFAULT", "NO AVX", "AVX2"):
+    if on_cpu and precision in ("16", "16-mixed", "16-true"):
+        raise ConfigError("trainer.precision", f"{precision} needs a GPU", "use 32-true or bf16-mixed here")
+    if on_cpu and precision.startswith("bf16") and capability in ("DEFAULT", "NO AVX", "AVX2"):
         raise ConfigError(
             "trainer.precision",
-            f"{trainer.precision} needs a processor with AVX-512, this one has {capability}",
+            f"{precision} needs a processor with AVX-512, this one has {capability}",
             "use 32-true here",
         )
 
@@ -120,7 +119,8 @@ def train(arguments: Sequence[str]) -> lightning.Trainer:
     """
     with warnings.catch_warnings():
         # Advice on matters that are settled here.
-        for told in ("does not have many w", "log_every", r"`isinstance\(treespec", "args parameter is", "dirpath has"):
+        advice = ["does not have many w", "log_every", r"`isinstance\(treespec", "args parameter is", "dirpath has"]
+        for told in (*advice, "dataloader is not resumable", "It is recommended to use `self.log"):
             warnings.filterwarnings("ignore", f".*{told}")
         try:
             return _train(list(arguments))
@@ -156,14 +156,30 @@ def _train(arguments: list[str]) -> lightning.Trainer:
     log.info("run %s", cli.trainer.log_dir)
     if cli.config["from"]:
         cli.model.adopt(cli.config["from"])
+    elif cli.config["freeze"] and not resumed:
+        raise ConfigError("--freeze", "would keep weights of chance", "name a model with --from, or leave it out")
+    for chosen, trial in (("find_budget", trials.find_budget), ("overfit", trials.overfit)):
+        if cli.config[chosen]:
+            trial(cli.trainer, cli.model, cli.datamodule)
+            return cli.trainer
     best, last = cli.config_init.best, cli.config_init.last
     try:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed, weights_only=True)
     except SystemExit:  # what Lightning makes of Ctrl-C, once the checkpoint is saved
-        raise KeyboardInterrupt(last.best_model_path) from None
+        raise KeyboardInterrupt(_saved(last)) from None
+    except Exception:
+        if _saved(last):
+            log.error("crashed; go on with --resume %s", _saved(last))
+        raise
     if best.best_model_path:
         log.info("best (%s %.4f): %s", best.monitor, float(best.best_model_score), best.best_model_path)
     return cli.trainer
+
+
+def _saved(last: ModelCheckpoint) -> str:
+    """Where the run can be taken up again; "" if it has not come so far."""
+    path = last.best_model_path or last.format_checkpoint_name({})
+    return path if Path(path).is_file() else ""
 
 
 def _resume(arguments: list[str]) -> tuple[list[str], str | None]:
@@ -230,7 +246,8 @@ def _explained(message: str, arguments: Sequence[str]) -> ConfigError:
         "stop": EarlyStopping,
     }
     first, _, rest = key.partition(".")
-    known = inspect.signature(parts[first]).parameters if rest and first in parts else [*parts, "name", "seed", "from"]
+    own = ["name", "seed", "from", "freeze", "find_budget", "overfit", "config", "resume"]
+    known = inspect.signature(parts[first]).parameters if rest and first in parts else [*parts, *own]
     return ConfigError(where, f"unknown setting {key!r}", nearest(rest if rest and first in parts else first, known))
 
 

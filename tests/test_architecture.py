@@ -17,6 +17,7 @@ MEMBERS = 2
 """The level of the members of a room; its base file stands below them, its dict (`__init__`) above."""
 LADDER: dict[str, int] = {
     "native": -1,
+    "average": 0,
     "console": 0,
     "errors": 0,
     "inkml": 0,
@@ -39,6 +40,7 @@ LADDER: dict[str, int] = {
     "frontends.base": 1,
     "layers.base": 1,
     "samples.base": 1,
+    "schedule": 1,
     "batch": 2,
     "scores": 2,
     "writers": 2,
@@ -49,13 +51,17 @@ LADDER: dict[str, int] = {
     "options": 3,
     "reading": 3,
     "sampler": 3,
-    "corpus": 4,
     "inputs": 4,
+    "learner": 4,
+    "part": 4,
     "samples.__main__": 4,
     "tune": 4,
+    "corpus": 5,
     "model": 5,
+    "callbacks": 6,
     "pretrained": 6,
     "stream": 6,
+    "trials": 6,
     "calibrate": 7,
     "check": 7,
     "lm": 7,
@@ -99,8 +105,8 @@ PARTS = {
 }
 """What is no kind of its own in its room, but a part of one."""
 DOORS: dict[str, set[str]] = {
-    "lightning": {"corpus", "model", "train"},
-    "pytorch_lightning": {"corpus", "model", "train"},
+    "lightning": {"callbacks", "corpus", "learner", "train"},
+    "pytorch_lightning": {"callbacks", "corpus", "learner", "train"},
     "soundfile": {"frontends.speech", "samples.digits"},
     "torchaudio": {"decoders.align", "frontends.speech"},
     "jiwer": {"metrics"},

@@ -55,3 +55,53 @@ def test_epochs_differ_and_repeat():
 def test_without_shuffling_short_ones_come_first():
     firsts = [LENGTHS[members[0]] for _, members in Bins(LENGTHS, 4000, shuffle=False)]
     assert firsts[: len(firsts) // 2] == sorted(firsts[: len(firsts) // 2])
+
+
+ORIGINS = [0] * 200 + [1] * 117
+WEIGHTS = [0.3, 2.25]
+
+
+@pytest.mark.parametrize("world", [1, 3])
+def test_weights_say_exactly_how_often_a_corpus_comes(world):
+    ranks = [Bins(LENGTHS, 4000, rank=rank, world=world, origins=ORIGINS, weights=WEIGHTS) for rank in range(world)]
+    counts = numpy.zeros(len(LENGTHS), int)
+    sizes = set()
+    for epoch in range(20):
+        for bins in ranks:
+            bins.set_epoch(epoch)
+        drawn = [member for bins in ranks for _, members in bins for member in members]
+        assert len(drawn) == len(set(drawn)), "copies have numbers of their own, so that each is varied anew"
+        places = [member % len(LENGTHS) for member in drawn]
+        assert sum(place < 200 for place in places) == 60 and sum(place >= 200 for place in places) == 263
+        assert set(places) >= set(range(200, 317))
+        numpy.add.at(counts, places, 1)
+        sizes.add(tuple(map(len, ranks)))
+    assert len(sizes) == 1 and len(set(next(iter(sizes)))) == 1
+    # Nobody is forgotten, nobody comes much more often than others of the same corpus.
+    assert counts[:200].min() >= 4 and counts[:200].max() <= 7
+    assert counts[200:].min() >= 43 and counts[200:].max() <= 48
+
+
+def test_weights_of_one_change_nothing():
+    assert list(Bins(LENGTHS, 4000)) == list(Bins(LENGTHS, 4000, origins=ORIGINS, weights=[1.0, 1.0]))
+
+
+def test_with_fewer_utterances_than_ranks_some_batches_are_empty():
+    ranks = [Bins([30, 40], 4000, rank=rank, world=3) for rank in range(3)]
+    drawn = [list(bins) for bins in ranks]
+    assert [len(bins) for bins in drawn] == [1, 1, 1]
+    assert sorted(members for ((_, members),) in drawn) == [[], [0], [1]]
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_an_epoch_goes_on_where_it_was_left(world):
+    whole, rest = (Bins(LENGTHS, 4000, rank=world - 1, world=world) for _ in range(2))
+    rest.resume(2, 5)
+    for epoch in (2, 3):
+        whole.set_epoch(epoch)
+        rest.set_epoch(epoch)
+        assert list(rest) == list(whole)[5 if epoch == 2 else 0 :]
+        assert len(rest) == len(whole)
+    rest.resume(4, len(rest))
+    whole.set_epoch(5)
+    assert list(rest) == list(whole)

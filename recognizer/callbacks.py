@@ -1,0 +1,115 @@
+"""Moments of a training run -> what happens then beside learning: chance, freezing, waiting times, the best model."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.utilities import rank_zero_only
+
+from recognizer.errors import ConfigError
+
+
+class Settings(lightning.Callback):
+    """Keeps the run's settings inside every checkpoint, so that `--resume` needs nothing else.
+
+    Args:
+        text: the settings, as YAML.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        checkpoint["config"] = self.text
+
+
+class Chance(lightning.Callback):
+    """Seeds dropout anew for each batch, from the seed, the epoch, the batch and the process, and from nothing else.
+
+    So a run that was cut goes on as if it had not been, and no two processes drop the same units.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        drawn = numpy.random.SeedSequence([self.seed, trainer.current_epoch, batch_idx, trainer.global_rank])
+        torch.manual_seed(int(drawn.generate_state(1, numpy.uint64)[0] >> 1))
+
+
+class Frozen(lightning.Callback):
+    """Lets only the output layer learn at first, so that its new rows do not spoil what the others have learnt before.
+
+    The gradients are worked out all the same: processes that share them must agree on which there are.
+
+    Args:
+        steps: how long; then all weights learn.
+    """
+
+    def __init__(self, steps: int) -> None:
+        if steps < 0:
+            raise ConfigError("--freeze", f"is {steps}", "give a number of steps, or 0")
+        self.steps = steps
+
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+        if trainer.global_step < self.steps:
+            for name, weight in pl_module.named_parameters():
+                if not name.startswith("linear."):
+                    weight.grad = None
+
+
+class Wait(lightning.Callback):
+    """Logs `data_wait`, the share of the time of each step, and of each epoch, that went into waiting for its batch."""
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        self.on_train_epoch_start(trainer, pl_module)  # which Lightning leaves out where a run goes on in an epoch
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        self._epoch = self._step = (time.perf_counter(), trainer.train_dataloader.waited)
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        now = (time.perf_counter(), trainer.train_dataloader.waited)
+        pl_module.log("data_wait_step", _share(self._step, now), batch_size=1, on_step=True, on_epoch=False)
+        self._step = now
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        now = (time.perf_counter(), trainer.train_dataloader.waited)
+        pl_module.log("data_wait", _share(self._epoch, now), batch_size=1, sync_dist=True)
+
+
+def _share(then: tuple[float, float], now: tuple[float, float]) -> float:
+    return (now[1] - then[1]) / max(1e-9, now[0] - then[0])
+
+
+class Best(ModelCheckpoint):
+    """The best model so far; a run that goes on takes the best of the run before into its own folder."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        before = state_dict["best_model_path"]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*dirpath has changed")
+            super().load_state_dict(state_dict)
+        if self.dirpath == state_dict.get("dirpath"):
+            return
+        self.best_model_path = ""
+        if before and Path(before).is_file() and self.dirpath:
+            mine = Path(self.dirpath) / Path(before).name
+            mine.parent.mkdir(parents=True, exist_ok=True)
+            rank_zero_only(shutil.copyfile)(before, mine)
+            score = state_dict["best_model_score"]
+            self.best_model_path = self.kth_best_model_path = str(mine)
+            self.best_model_score = self.kth_value = score
+            self.best_k_models = {str(mine): score}
+
+    @property
+    def state_key(self) -> str:
+        """That of its parent, under which older checkpoints keep it."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)

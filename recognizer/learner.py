@@ -1,0 +1,226 @@
+"""A network that writes log-probabilities -> how it learns from batches and is scored, as a LightningModule.
+
+B batch, T' frames of the network's output, A labels with the blank as label 0.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor, nn
+
+from recognizer import reading
+from recognizer.alphabet import BLANK, Alphabet
+from recognizer.average import Average
+from recognizer.batch import HOLLOW, Batch, needed
+from recognizer.calibration import Calibration
+from recognizer.decoders import Greedy
+from recognizer.frontends import Frontend
+from recognizer.layers.base import inside
+from recognizer.metrics import ErrorRates, Ratio, Verdicts
+from recognizer.schedule import optimiser, schedules
+from recognizer.transcript import Word
+
+log = logging.getLogger(__name__)
+
+
+class Learner(lightning.LightningModule):
+    """What `Recognizer` does in training and validation; the network itself stands there.
+
+    Any number of processes do what one would do with their batches joined: a step has the gradient of the joined batch,
+    and an epoch its loss and its error rates.
+    """
+
+    frontend: Frontend[Any]
+    alphabet: Alphabet
+    calibration: Calibration
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates, self.verdicts = ErrorRates(), Verdicts()
+        self.losses, self.blanks = Ratio(), Ratio()
+        self.greedy = Greedy()
+        self._average: Average | None = None
+        self._restored: tuple[dict[str, Tensor], int] | None = None
+        self._told: set[str] = set()
+        self._shown: list[tuple[str, str]] = []
+
+    @property
+    def reduction(self) -> int:
+        """Frames that go into one step of the network's output."""
+        raise NotImplementedError
+
+    def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Frames [T_b, F] of several files -> log-probabilities [B, T', A] and lengths [B]."""
+        raise NotImplementedError
+
+    # Training
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """This process's share of the loss of all processes' batches joined, in nats a label.
+
+        Lightning takes the mean of the processes' gradients, so each divides its nats by the mean number of labels.
+        Batches that are accumulated over several steps count alike, whatever labels they have.
+        """
+        log_probs, lengths = self(batch.frames, batch.lengths)
+        nats, labels = self.nats(log_probs, lengths, batch)
+        both = self.trainer.strategy.reduce(torch.stack([nats.detach(), labels]), reduce_op="mean")
+        labels = both[1].clamp_min(1 / self.trainer.world_size)
+        self.log("train_loss", both[0] / labels, batch_size=len(batch), prog_bar=True, on_step=True, on_epoch=True)
+        return nats / labels
+
+    def loss(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+        """CTC loss in nats a label, see `nats`."""
+        nats, labels = self.nats(log_probs, lengths, batch)
+        return nats / labels.clamp_min(1)
+
+    def nats(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """CTC loss (Graves et al. 2006, eq. 12) of log-probabilities [B, T', A], and how many labels it is the loss of.
+
+        Only of rows whose text fits into their frames; the others are named once in the log and take no part.
+        """
+        least = needed(batch.labels, batch.label_lengths)
+        fits = least <= lengths
+        if not bool(fits.all()):
+            self._tell(batch, fits, lengths, least)
+        counted = fits & torch.tensor([one != HOLLOW for one in batch.utterances], device=fits.device)
+        # CUDA's loss has no gradient that is the same each time; where that is asked for, the processor works it out.
+        exact = torch.are_deterministic_algorithms_enabled() and log_probs.is_cuda
+        given = (log_probs.transpose(0, 1), batch.labels, lengths, batch.label_lengths)
+        scores, labels, times, sizes = (tensor.cpu() for tensor in given) if exact else given
+        losses = nn.functional.ctc_loss(
+            scores, labels, times, sizes, blank=BLANK, reduction="none", zero_infinity=True
+        ).to(log_probs.device)
+        return torch.where(counted, losses, 0.0).sum(), (batch.label_lengths * counted).sum().to(losses.dtype)
+
+    def _tell(self, batch: Batch, fits: Tensor, lengths: Tensor, least: Tensor) -> None:
+        for row in (~fits).nonzero().flatten().tolist():
+            path = batch.utterances[row].path
+            if path not in self._told:
+                self._told.add(path)
+                log.warning(
+                    "%s: left out: its text needs %d steps of the network and it has %d (%d frames / %d);"
+                    " check the text, or shorten time less in the stem",
+                    path, int(least[row]), int(lengths[row]), int(batch.lengths[row]), self.reduction,
+                )  # fmt: skip
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """A step with gradients that are not finite is left out: no NaN reaches the weights."""
+        gradients = [weight.grad for weight in self.parameters() if weight.grad is not None]
+        if gradients and not bool(torch.nn.utils.get_total_norm(gradients).isfinite()):
+            log.warning("step %d left out: its gradients are not finite", self.global_step)
+            optimizer.zero_grad(set_to_none=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and the schedule that the settings name."""
+        optimizer = optimiser(self, self.hparams["lr"], self.hparams["weight_decay"])
+        total = self.trainer.estimated_stepping_batches
+        return [optimizer], schedules(self.hparams["schedule"], optimizer, total, self.hparams["warmup"])
+
+    # The average of the weights: it is validated, and saved as the model; those that learn are saved beside it.
+
+    def on_fit_start(self) -> None:
+        """Begin the average, or go on with the one of the run that is resumed."""
+        if self.hparams["average"]:
+            self._average = Average(dict(self.named_parameters()), self.hparams["average"])
+            if self._restored is not None:
+                self._average.restore(*self._restored)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """A step, which also moves the average."""
+        super().optimizer_step(*args, **kwargs)
+        if self._average is not None:
+            self._average.update()
+
+    def on_validation_start(self) -> None:
+        """Validate the average."""
+        self._use(averaged=True)
+
+    def on_validation_end(self) -> None:
+        """Learn on; Lightning calls this after all checkpoints have been written."""
+        self._use(averaged=self.trainer.state.fn != "fit")
+
+    def on_train_end(self) -> None:
+        """From here on the average is the model."""
+        self._use(averaged=True)
+
+    def _use(self, averaged: bool) -> None:
+        if self._average is not None:
+            self._average.swap(averaged)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The average goes where the model's weights are looked for; what only training needs, beside it."""
+        if self._average is not None:
+            averaged, learning = self._average.pair
+            checkpoint["state_dict"] = {**checkpoint["state_dict"], **averaged}
+            if "optimizer_states" in checkpoint:
+                checkpoint["learning"] = {"weights": learning, "steps": self._average.steps}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """To train on, the weights that learn; to use the model, the average."""
+        if self._trainer is not None and "learning" in checkpoint:
+            learning = checkpoint["learning"]
+            averaged = {name: checkpoint["state_dict"][name] for name in learning["weights"]}
+            self._restored = (averaged, learning["steps"])
+            checkpoint["state_dict"] = {**checkpoint["state_dict"], **learning["weights"]}
+
+    # Validation
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Loss, error rates of the greedy reading, and the share of frames that are blank."""
+        self._score(batch)
+
+    def test_step(self, batch: Batch, _: int) -> None:
+        """As validation."""
+        self._score(batch)
+
+    def answers(self, log_probs: Tensor, lengths: Tensor) -> list[tuple[list[Word], float]]:
+        """The greedy reading of log-probabilities [B, T', A]: each row's words, and how sure it is."""
+        steps = list(itertools.pairwise(map(float, range(log_probs.shape[1] + 1))))
+        return [reading.judged(self, row, steps) for row in self.greedy.decode(log_probs, lengths)]
+
+    def _score(self, batch: Batch) -> None:
+        log_probs, lengths = self(batch.frames, batch.lengths)
+        real = [row for row, utterance in enumerate(batch.utterances) if utterance != HOLLOW]
+        answers = self.answers(log_probs, lengths)
+        answers = [answers[row] for row in real]
+        texts = [" ".join(word.text for word in words) for words, _ in answers]
+        references = [self.alphabet.normalise(batch.utterances[row].text or "") for row in real]
+        self.rates.update(references, texts)
+        self.verdicts.update(references, answers)
+        if real and len(self._shown) < self.hparams["shown"]:
+            self._shown.append((references[0], texts[0]))
+        blank = (log_probs.argmax(-1) == BLANK)[real][inside(lengths, log_probs.shape[1])[real]]
+        self.losses.update(*self.nats(log_probs, lengths, batch))
+        self.blanks.update(blank.sum(), blank.numel())
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the epoch's error rates, show a few texts, and fit the calibration to what was right."""
+        words, texts = self.verdicts.compute()
+        if not self.trainer.sanity_checking:
+            self.calibration.fit(words.cpu(), texts.cpu())
+        self._report("val")
+
+    def on_test_epoch_end(self) -> None:
+        """As validation."""
+        self._report("test")
+
+    def _report(self, name: str) -> None:
+        found = self.rates.compute() | {"loss": self.losses.compute(), "blank": self.blanks.compute()}
+        # Summed over processes already; to take their mean changes nothing, and Lightning asks for it.
+        self.log_dict({f"{name}_{key}": rate for key, rate in found.items()}, prog_bar=True, sync_dist=True)
+        for metric in (self.rates, self.verdicts, self.losses, self.blanks):
+            metric.reset()
+        lines = [f"    text {reference}\n    read {text}" for reference, text in self._shown]
+        self._shown.clear()
+        if lines and self.trainer.is_global_zero and not self.trainer.sanity_checking:
+            log.info("after step %d:\n%s", self.global_step, "\n".join(lines))
+            for logger in self.loggers:
+                add = getattr(getattr(logger, "experiment", None), "add_text", None)
+                if callable(add):
+                    add(f"{name}_texts", "\n\n".join(lines), self.global_step)

@@ -1,0 +1,174 @@
+"""Utterances, a front end and an alphabet -> batches of frames and labels, one for each draw of the sampler."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from recognizer.alphabet import Alphabet
+from recognizer.augment import Augment
+from recognizer.batch import HOLLOW, Batch, Sample, collate
+from recognizer.errors import AlphabetError, InputError, ManifestError
+from recognizer.frontends import Frontend
+from recognizer.manifest import Utterance
+from recognizer.sampler import Draw
+
+log = logging.getLogger(__name__)
+
+Listed = tuple[int, Utterance]
+"""The number of a manifest, and an utterance of it."""
+
+
+class Loader(DataLoader[Batch]):
+    """Batches, and the seconds that were spent on waiting for them.
+
+    Nothing is drawn before the first batch is asked for: only then does the sampler know its epoch.
+    """
+
+    waited = 0.0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        begun = time.perf_counter()
+        for batch in super().__iter__():
+            self.waited += time.perf_counter() - begun
+            yield batch
+            begun = time.perf_counter()
+
+
+class Part(Dataset[Batch]):
+    """The training, the validation or the test set: an index is a draw of the sampler, an item a whole batch.
+
+    Args:
+        name: of the set, for messages.
+        listed: its utterances, each with the number of the manifest it stands in.
+        frontend: makes them frames.
+        alphabet: makes their texts labels.
+        lower, drop_unknown, vary, augment, nothing, cache, seed: see `Corpus`.
+
+    Raises:
+        ManifestError: none of the files can be read.
+        AlphabetError: a text has characters outside the alphabet.
+
+    Attributes:
+        utterances, origins, labels, lengths: of all that can be read: themselves, their manifests, labels and frames.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        listed: Sequence[Listed],
+        frontend: Frontend[Any],
+        alphabet: Alphabet,
+        lower: bool = False,
+        drop_unknown: bool = False,
+        vary: bool = False,
+        augment: Augment | None = None,
+        nothing: float = 0.0,
+        cache: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.name, self.frontend, self.augment = name, frontend, augment
+        self.vary, self.share, self.seed = vary, nothing, seed
+        self.utterances: list[Utterance] = []
+        self.origins: list[int] = []
+        self.labels: list[list[int]] = []
+        self.lengths: list[int] = []
+        self._signals: dict[int, Any] = {}
+        self._room = cache * 2**20
+        unreadable = 0
+        rows = [utterance for _, utterance in listed]
+        texts = spelt(rows, alphabet, lower, drop_unknown)
+        for (origin, _), utterance in zip(listed, texts, strict=True):
+            try:
+                self.lengths.append(frontend.length(utterance.path, utterance.start, utterance.end))
+            except InputError as error:
+                log.warning("left out of %s: %s", name, error)
+                unreadable += 1
+                continue
+            self.utterances.append(utterance)
+            self.origins.append(origin)
+            self.labels.append(alphabet.encode(utterance.text or "", utterance.path, drop=True))
+        if unreadable:
+            log.warning("%d of %d files left out of %s", unreadable, len(listed), name)
+        if not self.utterances:
+            raise ManifestError(f"data.{name}", f"none of its {len(listed)} files can be read", "check the paths")
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        epoch, members = draw
+        samples = []
+        for member in members:
+            try:
+                samples.append(self._sample(member, epoch))
+            except InputError as error:
+                log.warning("left out of a batch of %s: %s", self.name, error)
+        samples += self._nothing(samples, epoch, members) if self.share else []
+        # Every rank must take every step, so a batch of nothing but broken files becomes one frame with no text.
+        blank = Sample(torch.zeros(1, self.frontend.size), torch.zeros(0, dtype=torch.long), HOLLOW)
+        return collate(samples or [blank])
+
+    def _sample(self, member: int, epoch: int) -> Sample:
+        index = member % len(self)
+        signal = self._signal(index)
+        chance = numpy.random.default_rng([self.seed, epoch, member])
+        frames = self.frontend.frames(self.frontend.vary(signal, chance) if self.vary else signal)
+        frames = self.augment(frames, chance) if self.augment else frames
+        return Sample(frames, torch.tensor(self.labels[index], dtype=torch.long), self.utterances[index])
+
+    def _nothing(self, samples: list[Sample], epoch: int, members: list[int]) -> list[Sample]:
+        """Sometimes a sample without text, as long as another one of the batch, so that it costs no padding."""
+        if not samples:
+            return []
+        chance = numpy.random.default_rng([self.seed, epoch, members[0], 1])
+        if chance.random() >= self.share * len(samples):
+            return []
+        signal = self.frontend.nothing(len(samples[0].frames), chance)
+        if signal is None:
+            return []
+        labels = torch.zeros(0, dtype=torch.long)
+        return [Sample(self.frontend.frames(signal), labels, Utterance("nothing", ""))]
+
+    def _signal(self, index: int) -> Any:
+        if index in self._signals:
+            return self._signals[index]
+        utterance = self.utterances[index]
+        signal = self.frontend.read(utterance.path, utterance.start, utterance.end)
+        self._room -= _bytes(signal)
+        if self._room > 0:
+            self._signals[index] = signal
+        return signal
+
+
+def spelt(utterances: Sequence[Utterance], alphabet: Alphabet, lower: bool, drop: bool) -> list[Utterance]:
+    """The utterances with their texts as they are learnt and scored; refuses characters that cannot be written."""
+    out, unknown, where = [], Counter[str](), []
+    for utterance in utterances:
+        text = alphabet.normalise(utterance.text or "")
+        text = text.lower() if lower else text
+        missing = alphabet.missing(text)
+        unknown += missing
+        where += [utterance.path] if missing else []
+        out.append(dataclasses.replace(utterance, text=text))
+    if unknown:
+        listed = ", ".join(f"{character!r} x {count}" for character, count in unknown.most_common(12))
+        found = f"{unknown.total()} characters in {len(where)} texts are not in the alphabet ({listed})"
+        if not drop:
+            raise AlphabetError(where[0], found, "correct the texts, or leave them out with --data.drop_unknown true")
+        log.warning("%s: %s; they are left out of the labels", where[0], found)
+    return out
+
+
+def _bytes(signal: Any) -> int:
+    if hasattr(signal, "nbytes"):
+        return int(signal.nbytes)
+    return sum(_bytes(part) for part in getattr(signal, "strokes", ()))

@@ -1,0 +1,174 @@
+"""Two processes do what one does: every utterance once, the gradient of the joined batch, the same error rates."""
+
+import json
+import multiprocessing
+import os
+import socket
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from pytorch_lightning import Callback
+
+from recognizer import manifest, train
+from recognizer.batch import HOLLOW, Sample, collate
+from recognizer.manifest import Utterance
+from recognizer.model import Recognizer
+
+TEXTS = ["ab", "b a", "", "abba", "a", "b", "ba"]
+MODEL = ["--model.depth=1", "--model.width=6", "--model.stem={name: stack, reduction: 2}", "--model.dropout=0"]
+QUIET = ["--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
+
+pytestmark = [
+    pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="processes are forked here"),
+    # One thread computes, see conftest; none holds a lock when the process is forked.
+    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning"),
+]
+
+
+class Notes(Callback):
+    """Writes down what one process has seen: its utterances, the first step's gradients, and all that was logged."""
+
+    def __init__(self, path):
+        self.path = path
+        self.seen, self.gradients, self.batches = [], None, []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.seen.append((trainer.current_epoch, [one.path for one in batch.utterances if one != HOLLOW]))
+        if not self.batches:
+            self.batches.append(batch)
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        if self.gradients is None:
+            self.gradients = {name: weight.grad.clone() for name, weight in pl_module.named_parameters()}
+
+    def on_fit_end(self, trainer, pl_module):
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        torch.save({"seen": self.seen, "gradients": self.gradients, "logged": logged}, self.path.with_suffix(".pt"))
+        torch.save([dict(vars(batch), utterances=None) for batch in self.batches], self.path.with_suffix(".batch"))
+        torch.save(dict(pl_module.state_dict()), self.path.with_suffix(".weights"))
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """Seven recordings, one without text, one that breaks once training has begun, one too short for its text."""
+    folder = tmp_path_factory.mktemp("data")
+    rows = [
+        Utterance(str(tiny.sound(folder / f"{number}.wav", 0.2 + 0.05 * number, seed=number)), text)
+        for number, text in enumerate(TEXTS)
+    ]
+    rows.append(Utterance(str(tiny.sound(folder / "short.wav", 0.05, seed=9)), "abababab"))
+    manifest.write(folder / "train.tsv", rows)
+    manifest.write(folder / "val.tsv", rows[:5])
+    return folder / "train.tsv"
+
+
+def run(folder, table, world, *flags):
+    """Train in `world` processes, each started as torchrun starts them; the notes of each."""
+    folder.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = [f"--data.train={table}", f"--data.val={table.parent / 'val.tsv'}", "--data.vary=false", "--name=two"]
+    given += ["--data.frontend={name: speech, bands: 16}", "--data.nothing=0", *MODEL, *QUIET, *flags]
+    given += [f"--trainer.devices={world}", *(["--trainer.strategy=ddp"] if world > 1 else [])]
+    places = [folder / f"rank{rank}" for rank in range(world)]
+    spawn = multiprocessing.get_context("fork")
+    children = [spawn.Process(target=_child, args=(place, given, port, rank)) for rank, place in enumerate(places)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(120)
+    hung = [child for child in children if child.is_alive()]
+    for child in hung:
+        child.kill()
+    assert not hung, "a process waits for ever"
+    assert [child.exitcode for child in children] == [0] * world
+    return [torch.load(place.with_suffix(".pt"), weights_only=False) for place in places]
+
+
+def _child(place, flags, port, rank):
+    os.chdir(place.parent)
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
+    torch.set_num_threads(1)
+    before = train._CLI.before_instantiate_classes
+
+    def noted(self):
+        before(self)
+        self.trainer_defaults["callbacks"].append(Notes(place))
+
+    train._CLI.before_instantiate_classes = noted
+    train.train(flags)
+    os._exit(0)
+
+
+def joined(folder, world):
+    """The first batches of all processes, side by side."""
+    rows = []
+    for rank in range(world):
+        for batch in torch.load(folder / f"rank{rank}.batch", weights_only=False):
+            for row, size in enumerate(batch["lengths"].tolist()):
+                labels = batch["labels"][row, : batch["label_lengths"][row]]
+                rows.append(Sample(batch["frames"][row, :size], labels, Utterance("x", "")))
+    return collate(rows)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory, table):
+    folder = tmp_path_factory.mktemp("runs") / "two"
+    flags = ["--data.batch_frames=70", "--trainer.max_epochs=2", "--trainer.gradient_clip_val=0"]
+    return folder, run(folder, table, 2, *flags)
+
+
+def test_each_utterance_comes_once_an_epoch_and_all_take_as_many_steps(two, table):
+    _, notes = two
+    assert len({len(note["seen"]) for note in notes}) == 1
+    for epoch in range(2):
+        paths = [path for note in notes for number, batch in note["seen"] for path in batch if number == epoch]
+        assert sorted(paths) == sorted(row.path for row in manifest.read(table))
+    orders = [[batch for number, batch in notes[0]["seen"] if number == epoch] for epoch in range(2)]
+    assert orders[0] != orders[1]
+
+
+def test_the_gradient_is_that_of_the_joined_batch(two):
+    folder, notes = two
+    network = Recognizer.load(folder / "runs/two/version_1/checkpoints/last.ckpt").train()
+    torch.manual_seed(1)
+    settings = dict(network.hparams)
+    torch.manual_seed(1)
+    fresh = Recognizer(**settings)
+    # The weights of the beginning come from the seed alone; the first gradient is taken at them.
+    batch = joined(folder, 2)
+    log_probs, lengths = fresh(batch.frames, batch.lengths)
+    fresh.loss(log_probs, lengths, batch).backward()
+    assert batch.label_lengths.sum() > 0
+    for name, weight in fresh.named_parameters():
+        torch.testing.assert_close(notes[0]["gradients"][name], weight.grad, atol=1e-6, rtol=1e-4)
+        assert torch.equal(notes[0]["gradients"][name], notes[1]["gradients"][name])
+
+
+def test_error_rates_are_those_of_one_process(two, table, tmp_path):
+    folder, notes = two
+    assert {key: value for key, value in notes[0]["logged"].items() if key.startswith("val")} == {
+        key: value for key, value in notes[1]["logged"].items() if key.startswith("val")
+    }
+    last = folder / "runs/two/version_1/checkpoints/last.ckpt"
+    flags = [f"--from={last}", "--trainer.max_epochs=1", "--model.lr=1e-30", "--data.batch_frames=70"]
+    (one,) = run(tmp_path / "one", table, 1, *flags)
+    for name in ("val_loss", "val_blank", "val_cer", "val_wer", "val_mer", "val_wil"):
+        assert one["logged"][name] == pytest.approx(notes[0]["logged"][name], rel=1e-5), name
+
+
+def test_fewer_utterances_than_processes_and_a_file_that_is_gone(table, tmp_path):
+    rows = manifest.read(table)
+    manifest.write(tmp_path / "train.tsv", rows[:1])
+    gone = tiny.sound(tmp_path / "gone.wav", 0.3)
+    manifest.write(tmp_path / "val.tsv", [rows[0], Utterance(str(gone), "ab")])
+    measured = tmp_path / "vanish"
+    flags = ["--trainer.max_epochs=2", "--trainer.num_sanity_val_steps=0"]
+    notes = run(measured, tmp_path / "train.tsv", 2, *flags)
+    seen = [batch for note in notes for epoch, batch in note["seen"] if epoch == 0]
+    assert sorted(map(len, seen)) == [0, 1]
+    settings = json.dumps([note["logged"]["train_loss_epoch"] for note in notes])
+    assert "NaN" not in settings and Path(rows[0].path).is_file()
