@@ -160,7 +160,7 @@ def _learn(trainer: Any, model: Recognizer, optimizer: torch.optim.Optimizer, ba
     torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return float(loss)
+    return float(loss.detach())
 
 
 def _used(device: torch.device) -> float:

@@ -1,5 +1,6 @@
 """Manifests become batches; what cannot be used is named; training sees variants, validation never."""
 
+import itertools
 import logging
 
 import pytest
@@ -82,6 +83,15 @@ def test_worker_processes_change_nothing(table):
         assert torch.equal(frames, expected[path][0]) and torch.equal(labels, expected[path][1])
 
 
+def test_weights_show_a_corpus_more_often_each_time_anew(tmp_path, table):
+    manifest.write(tmp_path / "other.tsv", [Utterance(str(tiny.sound(tmp_path / "other.wav", 0.4)), "ab")])
+    made = corpus(table, train=[str(table), str(tmp_path / "other.tsv")], weights=[1.0, 3.0], augment={"time_masks": 3})
+    batches = list(made.train_dataloader())
+    found = [batch.frames[row] for batch in batches for row, one in enumerate(batch.utterances) if "other" in one.path]
+    assert sum(map(len, batches)) == len(TEXTS) + 3 and len(found) == 3
+    assert not any(one.shape == two.shape and torch.equal(one, two) for one, two in itertools.combinations(found, 2))
+
+
 def test_without_a_validation_set_some_speakers_are_held_out(table):
     made = corpus(table, val="", val_fraction=0.3, drop_unknown=True)
     people = [
@@ -139,6 +149,8 @@ def test_lower_case_on_demand(tmp_path, table):
         ({"train": "", "sample": "digit"}, ConfigError, "did you mean 'digits'"),
         ({"batch_frames": 0}, ConfigError, "batch_frames 0"),
         ({"frontend": {"name": "speach"}}, ConfigError, "did you mean 'speech'"),
+        ({"weights": [1.0, 2.0]}, ConfigError, "data.weights: is .* give 1 numbers"),
+        ({"weights": [0.0]}, ConfigError, "data.weights"),
         ({"augment": {"masks": 3}}, ConfigError, "time_masks"),
         ({"train": "none.tsv"}, ManifestError, "none.tsv"),
     ],

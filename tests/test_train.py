@@ -8,8 +8,9 @@ import tiny
 import torch
 from test_configs import data
 
-from recognizer import samples
+from recognizer import manifest, samples
 from recognizer.corpus import Corpus
+from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
 from recognizer.train import main, train
 
@@ -115,3 +116,134 @@ def test_weights_alone_cannot_be_resumed(tmp_path, capsys):
     path = tiny.checkpoint(tmp_path / "best.ckpt")
     assert main(["--resume", str(path)]) == 2
     assert "holds weights only" in capsys.readouterr().err
+
+
+WHOLE = ["--model.dropout=0.3", "--trainer.max_epochs=3", "--data.batch_most=2", "--data.batch_frames=120"]
+
+
+@pytest.fixture
+def many(flags, tmp_path):
+    """Flags for a run of a few batches an epoch, with dropout, over seven recordings."""
+    rows = [Utterance(str(tiny.sound(tmp_path / f"{n}.wav", 0.3, seed=n)), "ab") for n in range(7)]
+    manifest.write(tmp_path / "all.tsv", rows)
+    return [*flags, *WHOLE]
+
+
+def weights(trainer):
+    return dict(trainer.lightning_module.state_dict())
+
+
+def equal(one, other):
+    return all(torch.equal(weight, other[name]) for name, weight in one.items())
+
+
+def cut(patch, flags, epoch, batch, error):
+    """Train until batch `batch` of an epoch is about to begin, and fail there; the paths seen until then."""
+    seen = []
+
+    def stop(self, rows, number):
+        if (self.current_epoch, number) == (epoch, batch):
+            raise error
+        seen.append([self.current_epoch, *(one.path for one in rows.utterances)])
+
+    with patch.context() as scope:
+        scope.setattr(Recognizer, "on_train_batch_start", stop, raising=False)
+        with pytest.raises(type(error)):
+            train(flags)
+    return seen
+
+
+@pytest.mark.parametrize("more", [[], ["--model.average=0.9", "--data.workers=1"], ["--model.schedule=plateau"]])
+def test_a_run_cut_in_the_middle_of_an_epoch_ends_where_a_whole_one_ends(many, tmp_path, monkeypatch, more):
+    flags = [*many, *more, "--last.every_n_train_steps=1"]
+    seen = []
+
+    def note(self, rows, number):
+        seen.append([self.current_epoch, *(one.path for one in rows.utterances)])
+
+    monkeypatch.setattr(Recognizer, "on_train_batch_start", note, raising=False)
+    whole = train(flags)
+    expected, seen[:] = list(seen), []
+    before = cut(monkeypatch, [*flags, "--name=cut", "--last.save_on_exception=false"], 1, 2, RuntimeError("power cut"))
+    resumed = train(["--resume", str(tmp_path / "runs/cut/version_1/checkpoints/last.ckpt")])
+    assert before + seen == expected
+    assert equal(weights(whole), weights(resumed)) and resumed.global_step == whole.global_step
+
+
+def test_a_crash_leaves_a_checkpoint_to_go_on_from(many, monkeypatch, caplog):
+    before = cut(monkeypatch, many, 0, 2, RuntimeError("a bug"))
+    path = "runs/try/version_1/checkpoints/last.ckpt"
+    assert f"crashed; go on with --resume {path}" in caplog.text
+    kept = torch.load(path, weights_only=True)
+    assert kept["global_step"] == 2 and (kept["Corpus"]["epoch"], kept["Corpus"]["batches"]) == (0, 2)
+    seen = []
+    monkeypatch.setattr(
+        Recognizer,
+        "on_train_batch_start",
+        lambda self, rows, number: seen.append([self.current_epoch, *(one.path for one in rows.utterances)]),
+        raising=False,
+    )
+    train(["--resume", path, "--trainer.max_epochs=1"])
+    paths = [path for batch in [*before, *seen] for path in batch[1:] if path != "nothing"]
+    assert len(paths) == len(set(paths)) == 7
+
+
+def test_a_resumed_run_keeps_the_best_so_far(flags, tmp_path):
+    first = train([*flags, "--trainer.max_epochs=2"])
+    best = tmp_path / first.log_dir / "checkpoints" / "best.ckpt"
+    second = train(["--resume", str(best.parent / "last.ckpt"), "--trainer.max_epochs=3"])
+    mine = tmp_path / second.log_dir / "checkpoints" / "best.ckpt"
+    score = float(first.checkpoint_callback.best_model_score)
+    assert float(second.checkpoint_callback.best_model_score) <= score and mine != best
+    assert mine.is_file() and Recognizer.load(mine)
+
+
+def test_the_same_run_twice_gives_the_same_bits(many):
+    runs = [train([*many, "--trainer.deterministic=true", f"--name={name}"]) for name in ("one", "two")]
+    assert equal(*map(weights, runs))
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*isinstance.treespec")
+def test_the_average_is_validated_and_written_as_the_model(many, tmp_path):
+    plain = train([*many, "--name=plain"])
+    trainer = train([*many, "--name=average", "--model.average=0.9"])
+    folder = tmp_path / trainer.log_dir / "checkpoints"
+    kept = torch.load(folder / "last.ckpt", weights_only=True)
+    assert equal(kept["learning"]["weights"], weights(plain))  # averaging looks on, and changes nothing
+    assert equal(kept["state_dict"], weights(trainer)) and not equal(kept["state_dict"], weights(plain))
+    best = torch.load(folder / "best.ckpt", weights_only=True)
+    assert "learning" not in best
+    scored = trainer.callback_metrics["val_loss"]
+    trainer.validate(Recognizer.load(folder / "last.ckpt"), trainer.datamodule, verbose=False)
+    torch.testing.assert_close(trainer.callback_metrics["val_loss"], scored)
+
+
+def test_frozen_layers_wait_for_their_time(many, tmp_path):
+    first = train([*flags_of(many), "--trainer.max_epochs=1"])
+    path = tmp_path / first.log_dir / "checkpoints" / "best.ckpt"
+    begun = Recognizer.load(path).state_dict()
+    for steps, others in ((2, 0), (4, 1)):
+        now = weights(
+            train(
+                [
+                    *flags_of(many),
+                    f"--from={path}",
+                    "--freeze=2",
+                    f"--trainer.limit_train_batches={steps}",
+                    "--trainer.max_epochs=1",
+                ]
+            )
+        )
+        moved = {name for name, weight in now.items() if not torch.equal(weight, begun[name])}
+        assert "linear.weight" in moved
+        assert bool({name for name in moved if name.startswith("layers.")}) == bool(others)
+
+
+def flags_of(many):
+    return [flag for flag in many if "max_epochs" not in flag]
+
+
+def test_freezing_needs_a_model(flags, capsys):
+    assert main([*flags, "--freeze=3"]) == 2
+    assert "name a model with --from" in capsys.readouterr().err
