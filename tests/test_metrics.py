@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import jiwer
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recognizer.metrics import Counts, Edits, ErrorRates, alignment, bootstrap
+from recognizer.metrics import Counts, Edits, ErrorRates, Ratio, alignment, bootstrap
 
 texts = st.lists(st.sampled_from(["a", "bc", "ünï", "שלום", "d"]), max_size=6).map(" ".join)
 PAIRS = [
@@ -134,3 +135,13 @@ def test_the_interval_at_its_edges() -> None:
     assert bootstrap([Counts.of("", "")]) == (0.0, 0.0)
     parts = [Counts.of(*pair) for pair in PAIRS]
     assert bootstrap(parts, seed=3) == bootstrap(parts, seed=3)
+
+
+def test_a_ratio_is_that_of_the_sums():
+    ratio = Ratio()
+    for over, under in ((3.0, 2.0), (0.0, 0.0), (5.0, 6.0)):
+        ratio.update(torch.tensor(over), under)
+    assert float(ratio.compute()) == 1.0
+    ratio.reset()
+    ratio.update(torch.tensor(0.25), 0.0)
+    assert float(ratio.compute()) == 0.25  # a loss without labels still counts
