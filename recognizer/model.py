@@ -44,7 +44,8 @@ class Recognizer(Learner):
         alphabet: characters, form and split, see `Alphabet.config`.
         frontend: name and settings of the front end whose frames it reads.
         stem: name and settings of the stem, which may shorten time.
-        layer: name of the recurrent layers, which says what cells they have, see `recognizer.layers`.
+        layer: name of the recurrent layers, which says what cells they have, see `recognizer.layers`; or name and
+            settings, such as {"name": "lcblstm", "chunk": 8, "ahead": 8}.
         depth: how many of them.
         width: units of each direction.
         projection: features after each layer's linear map; 0 keeps 2 * width.
@@ -68,7 +69,7 @@ class Recognizer(Learner):
         alphabet: dict[str, Any],
         frontend: dict[str, Any],
         stem: dict[str, Any] | None = None,
-        layer: str = "blstm",
+        layer: str | dict[str, Any] = "blstm",
         depth: int = 3,
         width: int = 256,
         projection: int = 0,
@@ -93,15 +94,14 @@ class Recognizer(Learner):
             raise ConfigError("model.average", f"is {average}", "use a share below 1, such as 0.999, or 0 for none")
         if schedule not in SCHEDULES:
             raise ConfigError("model.schedule", f"unknown name {schedule!r}", nearest(schedule, SCHEDULES))
-        if layer not in LAYERS:
-            raise ConfigError("model.layer", f"unknown name {layer!r}", nearest(layer, LAYERS))
         self.alphabet = Alphabet.from_config(alphabet)
         self.stem: Layer = build(STEMS, "model.stem", stem, inputs=self.frontend.size)
+        layer = {"name": layer} if isinstance(layer, str) else layer
         settings = {"width": width, "projection": projection, "norm": norm, "dropout": dropout}
         self.layers = nn.ModuleList()
         size = self.stem.size
         for _ in range(depth):
-            made = build(LAYERS, "model", {"name": layer, **settings}, inputs=size)
+            made = build(LAYERS, "model.layer", layer, inputs=size, **settings)
             self.layers.append(made)
             size = made.size
         self.linear = nn.Linear(size, len(self.alphabet))
