@@ -173,6 +173,7 @@ def test_other_files_are_refused_by_name(tmp_path, make, message):
     "given, error, message",
     [
         ({"layer": "blsmt"}, ConfigError, "did you mean 'blstm'"),
+        ({"layer": {"name": "lcblstm", "chunks": 8}}, ConfigError, r"model.layer.chunks.*did you mean 'chunk'"),
         ({"depth": 0}, ConfigError, "model.depth: is 0"),
         ({"lr": -1.0}, ConfigError, "model.lr"),
         ({"stem": {"name": "conv3d"}}, ConfigError, "did you mean 'conv"),
@@ -185,6 +186,13 @@ def test_wrong_settings_are_named(given, error, message):
     settings = {"alphabet": Alphabet.of(["ab"]).config(), "frontend": {"name": "speech"}}
     with pytest.raises(error, match=message):
         Recognizer(**settings | given)
+
+
+def test_a_layer_may_have_settings_of_its_own():
+    plain, small = model(layer="lookahead"), model(layer={"name": "lookahead", "ahead": 3})
+    assert [type(layer) for layer in plain.layers] == [type(layer) for layer in small.layers]
+    count = [sum(weight.numel() for weight in network.layers.parameters()) for network in (plain, small)]
+    assert count[1] < count[0]
 
 
 def test_suffixes_lead_to_front_ends():
