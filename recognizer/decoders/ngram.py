@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +91,13 @@ class NGram:
         Raises:
             DecoderError: it is something else, is cut off, or contradicts itself; with the line, where there is one.
         """
-        tokens, sections = (binary if binary.is_one(path) else arpa).read(path)
+        model = cls._built(path, *(binary if binary.is_one(path) else arpa).read(path))
+        _hand_back()
+        return model
+
+    @classmethod
+    def _built(cls, path: str | Path, tokens: tuple[str, ...], sections: Iterable[arpa.Section]) -> NGram:
+        """The model of tokens and, order by order, n-grams."""
 
         def refuse(gram: NDArray[np.int32], what: str) -> DecoderError:
             return DecoderError(path, f"lists {' '.join(tokens[word] for word in gram)!r} {what}", "build it again")
@@ -119,6 +127,12 @@ class NGram:
         first = np.cumsum(np.concatenate(followers)).astype(np.int32)
         whole, inner = np.concatenate(token), np.concatenate(backoff[:-1])
         return cls(tokens, order, top, whole, np.concatenate(value), inner, suffix, first)
+
+
+def _hand_back() -> None:
+    """Free what is free: glibc keeps it, and the process would hold three times the model for as long as it lives."""
+    with contextlib.suppress(TypeError, OSError, AttributeError):  # another system, or another library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _child(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
