@@ -14,7 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from origin import origin
+from origin import origin, table
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.errors import RecognizerError
@@ -82,9 +82,7 @@ def document(rows: list[str], threads: int) -> str:
         *origin("torch", processes=threads),
         "- 95 %: bootstrap over texts",
         "",
-        HEAD,
-        "|" + "---|" * (HEAD.count("|") - 1),
-        *rows,
+        *table(HEAD, rows),
     ]
     return "\n".join(lines) + "\n"
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 import torch
-from origin import origin
+from origin import origin, table
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.calibration import BINS, Calibration, curve, error, fitted, reliability
@@ -221,9 +221,7 @@ def document(rows: list[Row], options: argparse.Namespace) -> str:
         "",
         "In the plot, the first draw.",
         "",
-        HEAD,
-        "|" + "---|" * (HEAD.count("|") - 1),
-        *(row.text for row in rows),
+        *table(HEAD, (row.text for row in rows)),
     ]
     return "\n".join(lines) + "\n"
 

@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from origin import origin
+from origin import origin, table
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.decoders import Beam, Decoder
@@ -102,9 +102,7 @@ def document(rows: list[str]) -> str:
         "",
         *origin("torch"),
         "",
-        HEAD,
-        "|" + "---|" * (HEAD.count("|") - 1),
-        *rows,
+        *table(HEAD, rows),
     ]
     return "\n".join(lines) + "\n"
 

@@ -27,7 +27,7 @@ import tqdm
 from lags import running, streams
 from lags.experiments import EXPERIMENTS, Experiment
 from lags.streams import CONTINUAL, Continual
-from origin import origin
+from origin import origin, table
 
 Row = Experiment | Continual
 Job = tuple[Row, str, int]
@@ -152,9 +152,7 @@ def document(jobs: list[Job], share: float, done: dict[str, Result], processes: 
             *origin("numpy", "numba", processes=processes),
             f"- {seconds:,.0f} s of processor time in all",
             "",
-            HEAD,
-            "|" + "---|" * (HEAD.count("|") - 1),
-            *(line for (row, cell), results in groups.items() for line in lines(row, cell, results)),
+            *table(HEAD, (line for (row, cell), results in groups.items() for line in lines(row, cell, results))),
             "",
             *(f"- {note}" for note in NOTES),
             "",

@@ -9,6 +9,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -22,6 +23,11 @@ def origin(*packages: str, processes: int = 1) -> list[str]:
         f"- {processor()}, {processes} of {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f},"
         f" {datetime.date.today().isoformat()}",
     ]
+
+
+def table(head: str, rows: Iterable[str]) -> list[str]:
+    """The lines of a Markdown table; `head` and `rows` with bars around and between their cells."""
+    return [head, "|" + "---|" * (head.count("|") - 1), *rows]
 
 
 def processor() -> str:

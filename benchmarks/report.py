@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench import Bench, Row
-from origin import origin
+from origin import origin, table
 
 HEAD = (
     "| decoder | LM weight, bonus | WER % | 95 % | CER % | ms of processor / s of audio | ms / s of audio |"
@@ -30,9 +30,7 @@ def document(bench: Bench, rows: list[Row]) -> str:
         "- load: language model and decoder from the ARPA file, of processor time; LM MiB: what the process grew by"
         " when it loaded the model alone (KenLM: its hash tables), and the most in between; all MiB: with the decoder",
         "",
-        HEAD,
-        "|" + "---|" * (HEAD.count("|") - 1),
-        *[line(bench, row) for row in rows],
+        *table(HEAD, [line(bench, row) for row in rows]),
         "",
         *goals(bench, {row.name: row for row in rows}),
     ]
