@@ -135,7 +135,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_table_of_front_ends() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", README, re.MULTILINE))
+    table = README.partition("\n| front end |")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", table, re.MULTILINE))
     assert rows.keys() == FRONTENDS.keys()
     for name, files in rows.items():
         assert set(re.findall(r"`(\.\w+)`", files)) <= FRONTENDS[name].suffixes
