@@ -73,11 +73,20 @@ def read(path: str | Path) -> Ink:
         InputError: as `items`; or the file holds several items and none is named, or an item has no stroke, no point,
             or a coordinate that is not a finite number.
     """
+    return _ink(str(path), entry(path))
+
+
+def entry(path: str | Path) -> dict[str, Any]:
+    """A file's ink, or its item's, of whatever kind the file is, as an object of JSON ink whose strokes may be arrays.
+
+    Raises:
+        InputError: as `items`; or the file holds several items and none is named.
+    """
     file, wanted = _split(str(path))
     source = _source(*_stamp(file))
     if wanted is None and len(source) > 1:
         raise InputError(path, f"holds {len(source)} items", f"name one of them: {file}#0 to {file}#{len(source) - 1}")
-    return _ink(str(path), source.entry(_checked(file, wanted or 0, len(source)), str(path)))
+    return source.entry(_checked(file, wanted or 0, len(source)), str(path))
 
 
 def _split(path: str) -> tuple[str, int | None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy
 from numpy.typing import NDArray
@@ -11,9 +13,44 @@ from torch.utils.data import Sampler
 
 Draw = tuple[int, list[int]]
 """The epoch, which seeds augmentation, and the utterances of one batch; `number + n * k` is copy k of the n."""
+Drawn = TypeVar("Drawn", bound=tuple[object, ...])
 
 
-class Bins(Sampler[Draw]):
+class Draws(Sampler[Drawn], abc.ABC):
+    """The batches of one rank, epoch by epoch; it can go on in the middle of one.
+
+    Attributes:
+        epoch: the present one.
+        lanes: workers that the plan depends on; 0 where any number of them get the same batches.
+    """
+
+    lanes = 0
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self._from = (0, 0)
+
+    @abc.abstractmethod
+    def draws(self) -> list[Drawn]:
+        """All batches of this rank in this epoch."""
+
+    @abc.abstractmethod
+    def __len__(self) -> int: ...
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw anew for this epoch; Lightning calls it."""
+        self.epoch = epoch
+
+    def resume(self, epoch: int, done: int) -> None:
+        """Go on in this epoch after `done` batches of each rank; after all of them, with the next epoch."""
+        self._from = (epoch, done) if done < len(self) else (epoch + 1, 0)
+        self.epoch = self._from[0]
+
+    def __iter__(self) -> Iterator[Drawn]:
+        yield from self.draws()[self._from[1] if self._from[0] == self.epoch else 0 :]
+
+
+class Bins(Draws[Draw]):
     """Batches in which the longest utterance times their number stays within a budget of frames.
 
     Every rank makes the same list of batches and takes every world-th one. All ranks get equally many, each epoch as
@@ -44,27 +81,17 @@ class Bins(Sampler[Draw]):
         origins: Sequence[int] = (),
         weights: Sequence[float] = (1.0,),
     ) -> None:
+        super().__init__()
         self.lengths = numpy.asarray(lengths, dtype=numpy.float64)
         self.budget, self.shuffle, self.seed = budget, shuffle, seed
         self.rank, self.world, self.most = rank, world, most
         self.origins = numpy.asarray(origins or [0] * len(self.lengths))
         self.weights = list(weights)
-        self.epoch = 0
-        self._from = (0, 0)
         self._drawn: tuple[int, list[list[int]]] | None = None
         # A twentieth more than are needed, so that every epoch can have the same number: the trainer counts them once.
         # No epoch needs more than the one in which every choice fell on the longest.
         needed = len(self._filled(longest := self._copies(None), self._sizes(longest)))
         self._wanted = -(-math.ceil(1.05 * needed) // world) * world
-
-    def set_epoch(self, epoch: int) -> None:
-        """Draw anew for this epoch; Lightning calls it."""
-        self.epoch = epoch
-
-    def resume(self, epoch: int, done: int) -> None:
-        """Go on in this epoch after `done` batches of each rank; after all of them, with the next epoch."""
-        self._from = (epoch, done) if done < len(self) else (epoch + 1, 0)
-        self.epoch = self._from[0]
 
     def batches(self) -> list[list[int]]:
         """The batches of all ranks in this epoch, a multiple of `world`."""
@@ -109,24 +136,28 @@ class Bins(Sampler[Draw]):
         return self.lengths[members % len(self.lengths)]
 
     def _filled(self, members: NDArray[numpy.int64], keys: NDArray[numpy.float64]) -> list[list[int]]:
-        """The members in the order of `keys`, cut wherever the budget is full."""
-        bins: list[list[int]] = []
-        longest = 0.0
-        sizes = self._sizes(members)
-        for place in numpy.argsort(keys, kind="stable").tolist():
-            index, size = int(members[place]), float(sizes[place])
-            longest = max(longest, size)
-            if bins and len(bins[-1]) < self.most and longest * (len(bins[-1]) + 1) <= self.budget:
-                bins[-1].append(index)
-            else:
-                bins.append([index])
-                longest = size
-        return bins
+        return filled(members, self._sizes(members), keys, self.budget, self.most)
 
-    def __iter__(self) -> Iterator[Draw]:
-        mine = self.batches()[self.rank :: self.world]
-        for members in mine[self._from[1] if self._from[0] == self.epoch else 0 :]:
-            yield self.epoch, members
+    def draws(self) -> list[Draw]:
+        """Every `world`-th batch."""
+        return [(self.epoch, members) for members in self.batches()[self.rank :: self.world]]
 
     def __len__(self) -> int:
-        return len(self.batches()[self.rank :: self.world])
+        return len(self.batches()) // self.world
+
+
+def filled(
+    members: NDArray[numpy.int64], sizes: NDArray[numpy.float64], keys: NDArray[numpy.float64], budget: int, most: int
+) -> list[list[int]]:
+    """Members of these sizes in the order of their keys, cut wherever the budget of frames is full or `most` are in."""
+    bins: list[list[int]] = []
+    longest = 0.0
+    for place in numpy.argsort(keys, kind="stable").tolist():
+        index, size = int(members[place]), float(sizes[place])
+        longest = max(longest, size)
+        if bins and len(bins[-1]) < most and longest * (len(bins[-1]) + 1) <= budget:
+            bins[-1].append(index)
+        else:
+            bins.append([index])
+            longest = size
+    return bins
