@@ -1,10 +1,10 @@
 """Seeds -> a table: how far back does a cell remember, on the tasks and at the sizes of the papers of 1997 and 2000?
 
-    python benchmarks/lags.py [TASK...] [--quick] [--seeds 10] [--jobs 2] [--runs FILE.jsonl] [--output FILE.md]
+    python benchmarks/lags.py [TASK...] [--quick] [--seeds 10] [--jobs 2] [--finished] [--runs FILE.jsonl]
 
 Every finished run is a line of FILE.jsonl; started again, the script does what is missing there. A run whose settings
 have changed since is done again; after a change of the equations, begin with an empty file. TASK is the beginning of a
-row's name: 2c, "4 T=1000", continual.
+row's name: 2c, "4 T=1000", continual. Seeds begin at 100: those below are for trying settings.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NOTES = (
     " sequence, but plain descent in 1 and 2a (squared error) and 6. First weights and biases of gates in 1; biases of"
     " gates, closed input gates in 2c; an output gate, and cells that learn after the direct connections, in 2a and 2b;"
     " in 2b, error at the end of a sequence alone.",
-    "The tanh RNN has as many units as the LSTM has cells and gates, the same optimiser, and at most 50,000 sequences.",
+    "The tanh RNN has as many units as the LSTM has cells and gates, the same optimiser, and at most 20,000 sequences.",
 )
 
 
@@ -53,7 +53,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tasks", nargs="*", metavar="TASK")
     parser.add_argument("--quick", action="store_true", help="one seed, the LSTMs alone, a tenth of the limits")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=10, help="how many (default: 10)")
+    parser.add_argument("--first", type=int, default=100, help="the first of them (default: 100)")
+    parser.add_argument("--finished", action="store_true", help="run nothing, write the table of what is finished")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--runs", type=Path, default=HERE / "lags.jsonl")
     parser.add_argument("--output", type=Path, default=HERE / "lags.md")
@@ -64,14 +66,14 @@ def main() -> int:
     rows = [row for row in ROWS if not options.tasks or row.name.startswith(tuple(options.tasks))]
     wanted = [
         (row, cell, seed)
-        for seed in range(options.seeds)
+        for seed in range(options.first, options.first + options.seeds)
         for row in rows
         for cell in row.cells
         if not (options.quick and cell == "rnn")
     ]
     done = read(options.runs)
     missing = [job for job in wanted if key(*job, share) not in done]
-    if missing:
+    if missing and not options.finished:
         options.runs.parent.mkdir(parents=True, exist_ok=True)
         for row in (EXPERIMENTS[0], CONTINUAL[0]):  # compiles once, before the processes that would each do so
             run(row, "lstm", 0, 1e-6)
@@ -142,8 +144,9 @@ def lines(row: Row, cell: str, results: list[Result]) -> list[str]:
 def document(jobs: list[Job], share: float, done: dict[str, Result], processes: int) -> str:
     """The table with what is needed to make it again."""
     groups: dict[tuple[Row, str], list[Result]] = defaultdict(list)
-    for row, cell, seed in jobs:
-        groups[row, cell].append(done[key(row, cell, seed, share)])
+    for job in jobs:
+        if found := done.get(key(*job, share)):
+            groups[job[:2]].append(found)
     seconds = sum(float(result["seconds"]) for results in groups.values() for result in results)
     return "\n".join(
         [

@@ -24,7 +24,7 @@ from lags.training import Learner, Pace, Sequences, learner
 CELLS = ("lstm", "rnn")
 """The LSTM of 1997, and the plain tanh RNN with as many units as it has cells and gates."""
 
-PATIENCE = 50_000
+PATIENCE = 20_000
 """Sequences that the tanh RNN gets at most: some of the papers' figures would take it hours."""
 
 
