@@ -49,7 +49,7 @@ docs: setup ## draw the pictures in docs/ again
 
 lock: setup ## pin the newest versions that pyproject.toml allows, for every supported Python at once
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra shards --universal --python-version 3.10 --upgrade \
 	--no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 clean: ## remove the virtual environment and what tools left behind; runs/ and corpora/ stay
