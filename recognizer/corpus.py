@@ -11,7 +11,7 @@ import pytorch_lightning as lightning
 import torch
 from torch.utils.data import DataLoader
 
-from recognizer import frontends, manifest
+from recognizer import frontends, manifest, variations
 from recognizer.alphabet import Alphabet, Form, Split
 from recognizer.augment import Augment
 from recognizer.batch import Batch
@@ -43,7 +43,8 @@ class Corpus(lightning.LightningDataModule):
         drop_unknown: leave characters outside the alphabet out, instead of refusing the text.
         batch_frames: frames of a batch, padding counted in.
         batch_most: utterances of a batch at most.
-        vary: show the network variants of each signal (speed, slant, ...), see the front end's `vary`.
+        vary: show the network variants of each signal; settings of the front end's `variations` (speed, slant, ...)
+            that differ from the defaults, 0 turns one off; `false` all.
         augment: settings of `Augment`; `null` turns it off.
         nothing: empty signals (silence, noise, plain paper) shown in training, as a share of the utterances; without
             them a network that has never met silence finds words in it.
@@ -69,7 +70,7 @@ class Corpus(lightning.LightningDataModule):
         drop_unknown: bool = False,
         batch_frames: int = 8000,
         batch_most: int = 64,
-        vary: bool = True,
+        vary: bool | dict[str, Any] = True,
         augment: dict[str, Any] | None = None,
         nothing: float = 0.03,
         workers: int = 0,
@@ -94,6 +95,7 @@ class Corpus(lightning.LightningDataModule):
         self.augment = (
             None if augment is None else build({"augment": Augment}, "data.augment", {"name": "augment", **augment})
         )
+        self.vary = variations.build(self.frontend["name"], vary)
         self._alphabet: Alphabet | None = None
         self._parts: dict[str, Part] = {}
         self._bins: Bins | None = None  # of the training set, once there is a loader
@@ -132,7 +134,7 @@ class Corpus(lightning.LightningDataModule):
     def _part(self, name: str, listed: list[Listed], alphabet: Alphabet) -> Part:
         given: dict[str, Any] = {key: self.hparams[key] for key in ("lower", "drop_unknown", "cache", "seed")}
         if name == "train":
-            given |= {"vary": self.hparams["vary"], "augment": self.augment, "nothing": self.hparams["nothing"]}
+            given |= {"vary": self.vary, "augment": self.augment, "nothing": self.hparams["nothing"]}
         return Part(name, listed, self.frames, alphabet, **given)
 
     def _training(self) -> tuple[list[Listed], list[Listed]]:

@@ -20,6 +20,7 @@ from recognizer.errors import AlphabetError, InputError, ManifestError
 from recognizer.frontends import Frontend
 from recognizer.manifest import Utterance
 from recognizer.sampler import Draw
+from recognizer.variations import Variation
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Part(Dataset[Batch]):
         alphabet: Alphabet,
         lower: bool = False,
         drop_unknown: bool = False,
-        vary: bool = False,
+        vary: Variation[Any] | None = None,
         augment: Augment | None = None,
         nothing: float = 0.0,
         cache: int = 0,
@@ -121,7 +122,7 @@ class Part(Dataset[Batch]):
         index = member % len(self)
         signal = self._signal(index)
         chance = numpy.random.default_rng([self.seed, epoch, member])
-        frames = self.frontend.frames(self.frontend.vary(signal, chance) if self.vary else signal)
+        frames = self.frontend.frames(self.vary(signal, chance) if self.vary else signal)
         frames = self.augment(frames, chance) if self.augment else frames
         return Sample(frames, torch.tensor(self.labels[index], dtype=torch.long), self.utterances[index])
 

@@ -123,7 +123,7 @@ def overfit(trainer: Any, model: Recognizer, corpus: Corpus, rows: int = 8, step
     corpus.setup("fit")
     loader = corpus.train_dataloader()
     part: Any = loader.dataset
-    part.vary, part.augment, part.share = False, None, 0.0
+    part.vary, part.augment, part.share = None, None, 0.0
     members = max((members for _, members in loader.sampler), key=len)[:rows]
     device = trainer.strategy.root_device
     batch = part[0, members].to(device)

@@ -21,6 +21,7 @@ LADDER: dict[str, int] = {
     "console": 0,
     "errors": 0,
     "inkml": 0,
+    "noise": 0,
     "rows": 0,
     "trace": 0,
     "transcript": 0,
@@ -41,6 +42,8 @@ LADDER: dict[str, int] = {
     "layers.base": 1,
     "samples.base": 1,
     "schedule": 1,
+    "sound": 1,
+    "variations.base": 1,
     "batch": 2,
     "scores": 2,
     "writers": 2,
@@ -51,6 +54,7 @@ LADDER: dict[str, int] = {
     "options": 3,
     "reading": 3,
     "sampler": 3,
+    "variations": 3,
     "inputs": 4,
     "learner": 4,
     "part": 4,
@@ -70,7 +74,7 @@ LADDER: dict[str, int] = {
     "": 8,
 }
 """Modules of recognizer and their levels: a module imports only from levels below its own."""
-ROOMS = ("decoders", "frontends", "layers", "samples")
+ROOMS = ("decoders", "frontends", "layers", "samples", "variations")
 NEIGHBOURS = {
     ("decoders.answers", "decoders.fusion"),
     ("decoders.answers", "decoders.lexicon"),
@@ -107,8 +111,8 @@ PARTS = {
 DOORS: dict[str, set[str]] = {
     "lightning": {"callbacks", "corpus", "learner", "train"},
     "pytorch_lightning": {"callbacks", "corpus", "learner", "train"},
-    "soundfile": {"frontends.speech", "samples.digits"},
-    "torchaudio": {"decoders.align", "frontends.speech"},
+    "soundfile": {"samples.digits", "sound"},
+    "torchaudio": {"decoders.align", "frontends.speech", "sound"},
     "jiwer": {"metrics"},
     "numba": {"native"},
     "jsonargparse": {"train"},

@@ -222,39 +222,6 @@ def test_a_single_letter_is_read(tmp_path: Path) -> None:
     assert len(frames(save(tmp_path, draw("i")))) >= 4
 
 
-# ---- variation
-
-
-def test_vary_is_a_function_of_signal_and_chance(path: str) -> None:
-    line = Line()
-    signal = line.read(path)
-    kept = signal.copy()
-    once = [line.vary(signal, numpy.random.default_rng(seed)) for seed in range(60)]
-    again = [line.vary(signal, numpy.random.default_rng(seed)) for seed in range(60)]
-    assert numpy.array_equal(signal, kept)
-    assert all(numpy.array_equal(one, two) for one, two in zip(once, again, strict=True))
-    assert len({one.tobytes() for one in once}) > 50
-
-
-def test_vary_keeps_the_writing(path: str) -> None:
-    line = Line()
-    signal = line.read(path)
-    for seed in range(60):
-        varied = line.vary(signal, numpy.random.default_rng(seed))
-        assert varied.dtype == numpy.uint8 and varied.shape[0] == 48
-        assert 0.84 < varied.shape[1] / signal.shape[1] < 1.16
-        assert 0.3 < varied.mean() / signal.mean() < 2.5
-        assert torch.isfinite(line.frames(varied)).all()
-
-
-def test_vary_takes_the_shortest_signals() -> None:
-    line = Line()
-    for width in (1, 2, 4, 9):
-        for seed in range(30):
-            varied = line.vary(numpy.full((48, width), 200, numpy.uint8), numpy.random.default_rng(seed))
-            assert varied.shape[0] == 48 and varied.shape[1] >= 1
-
-
 # ---- what is no line of text
 
 

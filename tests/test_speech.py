@@ -158,15 +158,6 @@ def test_parts_equal_the_whole(tmp_path, frontend, suffix):
     assert frontend.length(path, 0.37, 1.5) == len(frontend.frames(parts[1])) == 113
 
 
-def test_vary_is_a_function_of_the_signal_and_the_chance(frontend):
-    signal = torch.from_numpy(tone())
-    once = frontend.vary(signal, numpy.random.default_rng(3))
-    assert torch.equal(once, frontend.vary(signal, numpy.random.default_rng(3)))
-    assert 0.85 < len(once) / len(signal) < 1.15 and once.isfinite().all()
-    assert not torch.equal(once, frontend.vary(signal, numpy.random.default_rng(4)))
-    assert len(frontend.vary(torch.zeros(1), numpy.random.default_rng(0))) == 1
-
-
 def test_long_recordings_are_cut_in_pauses(tmp_path, frontend):
     wave = numpy.concatenate([tone(1.2, seed=number) for number in range(120)])
     pauses = [50.0, 95.5]

@@ -31,7 +31,8 @@ def of(path: str) -> str:
     Raises:
         InputError: no front end knows the ending.
     """
-    name = Path(path.rpartition("#")[0] or path if "#" in Path(path).name else path).name.lower()
+    file, mark, number = path.rpartition("#")
+    name = Path(file if mark and number.isdecimal() else path).name.lower()  # `#` may stand in a name, too
     for key, frontend in FRONTENDS.items():
         if any(name.endswith(suffix) for suffix in frontend.suffixes):
             return key

@@ -14,7 +14,8 @@ Signal = TypeVar("Signal")
 class Frontend(abc.ABC, Generic[Signal]):
     """Turns files of one kind into frames. Its constructor takes plain values only, and keeps them in `settings`.
 
-    Reading and framing are deterministic; chance enters only through the generator handed to `vary`.
+    Reading and framing are deterministic; what training changes by chance is done to signals (`variations`) and frames
+    (`augment`).
     """
 
     name: ClassVar[str]
@@ -80,10 +81,6 @@ class Frontend(abc.ABC, Generic[Signal]):
             InputError: as `read`.
         """
         return [(start, end)]
-
-    def vary(self, signal: Signal, chance: numpy.random.Generator) -> Signal:
-        """A likely variant of the signal, as another person or device might have made it; for training only."""
-        return signal
 
     def nothing(self, frames: int, chance: numpy.random.Generator) -> Signal | None:
         """A signal of about so many frames in which nothing is written, so that training can show what that is like.

@@ -29,7 +29,7 @@ class Line(Frontend[Pixels]):
 
     The signal is uint8 [height, W], in reading order, background 0 and ink up to 255. A frame is one of its columns.
     Colour, alpha, bit depth, polarity, lighting, skew and the size of the writing are taken out here, because they
-    tell nothing about the text; slant and stroke width are left to the network and to `vary`.
+    tell nothing about the text; slant and stroke width are left to the network and to `variations.line`.
 
     Args:
         height: rows of the signal, F.
@@ -114,32 +114,6 @@ class Line(Frontend[Pixels]):
         """Plain paper: background, with specks on some."""
         specks = chance.random((self.height, frames)) < chance.choice([0, 0.002, 0.02])
         return (specks * chance.integers(10, 120, specks.shape)).astype(numpy.uint8)
-
-    def vary(self, signal: Pixels, chance: numpy.random.Generator) -> Pixels:
-        """The line as another hand, pen and scanner might have made it: uint8 [height, about W].
-
-        Each of these comes or stays away by itself: affine change (slant, slope, width, size, place), wavy baseline,
-        thicker or thinner strokes, blur, fainter ink, noise.
-        """
-        high = signal.shape[0]
-        ink = _affine(signal, chance) if chance.random() < 0.8 else signal
-        values = ink.astype(numpy.float32)
-        if chance.random() < 0.4:
-            values = _wave(values, chance)
-        if chance.random() < 0.4:
-            if chance.random() < 0.5:
-                values += chance.uniform(0.2, 0.7) * (_spread(values, numpy.maximum) - values)
-            else:  # less of it, for a hairline has nothing to lose
-                values += chance.uniform(0.2, 0.5) * (_spread(values, numpy.minimum) - values)
-        if chance.random() < 0.25:
-            values += chance.uniform(0.3, 1.0) * (_blur(values) - values)
-        if chance.random() < 0.4:
-            values = 255 * (values / 255) ** numpy.float32(numpy.exp(chance.uniform(-0.5, 0.5)))
-            values *= chance.uniform(0.6, 1.1)
-        if chance.random() < 0.25:
-            values += chance.uniform(2, 14) * chance.standard_normal(values.shape, dtype=numpy.float32)
-        assert values.shape[0] == high
-        return numpy.clip(values, 0, 255).astype(numpy.uint8)
 
     def _plan(self, path: str) -> tuple[Pixels, int, float, float, float]:
         """The ink, the columns it will have, its slope, and the first row and the height of what is cut out."""
@@ -246,49 +220,3 @@ def _body(ink: Pixels, slope: float, size: float) -> tuple[float, float]:
     centre = float(numpy.median(mean - slope * (places[inked] - wide / 2)))
     window = float(numpy.clip(BODY * numpy.median(spread), 0.25 * high, 1.25 * high))
     return centre - window / 2, window
-
-
-def _affine(ink: Pixels, chance: numpy.random.Generator) -> Pixels:
-    """Slanted, tilted, widened, resized and moved, all small and in one resampling."""
-    high, wide = ink.shape
-    columns = max(SHORTEST, round(wide * chance.uniform(0.85, 1.15)))
-    slant, tall = chance.uniform(-0.3, 0.3), 1 / chance.uniform(0.85, 1.12)
-    tilt = chance.uniform(-1, 1) * min(0.02, 0.1 * high / wide)
-    move = chance.uniform(-0.05, 0.05) * high
-    across = wide / columns
-    matrix = (across, slant, -slant * high / 2, tilt, tall, (1 - tall) * high / 2 + move - tilt * columns / 2)
-    turned = Image.fromarray(ink).transform((columns, high), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-    return numpy.asarray(turned)
-
-
-def _wave(values: NDArray[numpy.float32], chance: numpy.random.Generator) -> NDArray[numpy.float32]:
-    """Each column moved up or down by a smooth curve of up to a sixteenth of the height."""
-    high, wide = values.shape
-    knots = max(2, round(wide / (1.5 * high)) + 1)
-    curve = chance.uniform(-high / 16, high / 16, knots)
-    moves = numpy.interp(numpy.linspace(0, knots - 1, wide), numpy.arange(knots), curve).astype(numpy.float32)
-    whole = numpy.floor(moves)
-    part: NDArray[numpy.float32] = moves - whole
-    room = high // 16 + 2
-    padded = numpy.pad(values, ((room, room), (0, 0)))
-    rows = numpy.arange(high)[:, None] + room + whole.astype(int)
-    waved: NDArray[numpy.float32] = numpy.take_along_axis(padded, rows, axis=0)
-    numpy.add(waved, part * (numpy.take_along_axis(padded, rows + 1, axis=0) - waved), out=waved)
-    return waved
-
-
-def _spread(values: NDArray[numpy.float32], choose: numpy.ufunc) -> NDArray[numpy.float32]:
-    """Grey dilation (numpy.maximum) or erosion (numpy.minimum) over 3 x 3 pixels."""
-    padded = numpy.pad(values, 1, mode="edge")
-    rows = choose(choose(padded[:-2], padded[1:-1]), padded[2:])
-    spread: NDArray[numpy.float32] = choose(choose(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
-    return spread
-
-
-def _blur(values: NDArray[numpy.float32]) -> NDArray[numpy.float32]:
-    """Smoothed with (1 2 1)/4 both ways."""
-    padded = numpy.pad(values, 1, mode="edge")
-    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
-    blurred: NDArray[numpy.float32] = rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]
-    blurred /= 16
-    return blurred

@@ -15,7 +15,7 @@ from recognizer import ink
 from recognizer.errors import ConfigError, InputError
 from recognizer.frontends.base import Frontend
 from recognizer.ink import Ink
-from recognizer.trace import baseline, core, even, joined, normal
+from recognizer.trace import baseline, even, normal
 
 SIZE = 28
 FINE = 4
@@ -95,27 +95,6 @@ class Pen(Frontend[Ink]):
         """float32 [T, 28], see the class."""
         points, stroke = normal(signal.strokes, self.settings["level"], self.settings["deslant"])
         return torch.from_numpy(features(*even(points, stroke, self.settings["step"], FINE), self.settings["step"]))
-
-    def vary(self, signal: Ink, chance: np.random.Generator) -> Ink:
-        """As another hand might have written it: wider or narrower, its slant, size and line wavering, strokes shaken.
-
-        The waver is a smooth function of the place, so that crossing strokes still cross; what `frames` would undo (one
-        slant for all, one size) is left alone but for a little slope and slant, because it is undone imperfectly.
-        """
-        points, stroke = joined(signal.strokes)
-        height = core(points, stroke)
-        x, y = points.T / height
-        waves = chance.uniform(0.3, 1.2, (4, 1)) * x + chance.uniform(0, 2 * np.pi, (4, 1))
-        lean, grow, lift, pace = chance.normal(0, [0.12, 0.06, 0.12, 0.12])[:, None] * np.sin(waves)
-        ripple = chance.normal(0, 0.05, (2, 1)) * np.sin(
-            chance.uniform(1.5, 3.5, (2, 1)) * x + chance.uniform(1.5, 3.5, (2, 1)) * y + chance.uniform(0, 6, (2, 1))
-        )
-        shake = chance.normal(0, 0.04, (len(signal.strokes), 2))[stroke]
-        slant, slope = chance.normal(0, [0.15, 0.02])
-        wide = np.exp(chance.normal(0, 0.12))
-        moved = np.stack([x * wide + (slant + lean) * y + pace, y * (1 + grow) + slope * x + lift], 1)
-        moved = (moved + ripple.T + shake) * height
-        return Ink(tuple(moved[stroke == number].astype(np.float32) for number in range(len(signal.strokes))))
 
 
 def _part(path: str, whole: Ink, start: float, end: float | None) -> Ink:

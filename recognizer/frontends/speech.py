@@ -5,26 +5,22 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-import re
-from pathlib import Path
 from typing import Literal
 
 import numpy
-import soundfile
 import torch
 import torchaudio
-from numpy.typing import NDArray
 from torch import Tensor
 
-from recognizer.errors import ConfigError, InputError
+from recognizer import sound
+from recognizer.errors import ConfigError
 from recognizer.frontends.base import Frontend
+from recognizer.noise import hiss
+from recognizer.sound import RATE
 
-RATE = 16_000
 HOP = 160  # 10 ms
 WINDOW = 400  # 25 ms
 FLOOR = 1e-6  # of mel energy: about -120 dB of full scale, so that digital silence stays finite
-LOUDEST = 2.0**31  # no scale of samples goes beyond, and the energy of what does is no longer finite
-STREAMED = 0x7FFFF000  # a writer that could not tell the length, as in a pipe, puts a number above this in the header
 LONGEST = 60.0  # seconds that are read at once: a network that looks both ways holds all of them
 QUIET = 30  # frames over which loudness is averaged to find a pause; a stop consonant is shorter
 LEAST_DEVIATION = 1.0  # nat; real speech has 2 to 4 in every band, so that the noise of a silent file is not blown up
@@ -52,7 +48,7 @@ class Speech(Frontend[Tensor]):
     """
 
     name = "speech"
-    suffixes = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64", ".caf"})
+    suffixes = sound.SUFFIXES
     unit = "seconds"
     step = HOP / RATE
 
@@ -92,29 +88,11 @@ class Speech(Frontend[Tensor]):
 
     def read(self, path: str, start: float | None = None, end: float | None = None) -> Tensor:
         """float32 [N] at 16 kHz in [-1, 1], from `start` to `end` seconds."""
-        with _opened(path) as file:
-            rate, channels = file.samplerate, file.channels
-            begin, stop = _part(path, file, start, end)
-            try:
-                file.seek(max(0, begin - rate))
-                wave = file.read(stop - max(0, begin - rate), dtype="float32", always_2d=True)
-                # A second of run-up: a lossy coding is not itself again right behind the place it was entered.
-                wave = wave[min(rate, begin) :]
-            except (soundfile.LibsndfileError, RuntimeError) as error:
-                raise InputError(path, f"breaks off while being read ({error})", "copy or convert it again") from error
-        if len(wave) + rate // 10 < stop - begin:
-            what = f"breaks off: {len(wave) / rate:g} s of {(stop - begin) / rate:g} s are there"
-            raise InputError(path, what, "copy or convert it again")
-        if len(wave) == 0:
-            raise InputError(path, "holds no samples", "record or copy it again")
-        bad = int((~(numpy.abs(wave) <= LOUDEST)).sum())  # put so that NaN is bad, too
-        if bad:
-            raise InputError(path, f"{bad} samples are NaN, infinite or above 2^31", "export it again as 16-bit PCM")
+        wave, rate, channels = sound.read(path, start, end)
         if (rate, channels) != (RATE, 1) and (rate, channels) not in self._told:
             self._told.add((rate, channels))
             log.info("%s: %d Hz, %d channel(s), read as 16000 Hz mono (said once)", path, rate, channels)
-        mono = torch.from_numpy(wave.mean(axis=1))
-        return mono if rate == RATE else torchaudio.functional.resample(mono, rate, RATE)
+        return sound.resampled(wave, rate)
 
     def frames(self, signal: Tensor) -> Tensor:
         """float32 [ceil(N / 160) + 2 M, F]; M frames of margin."""
@@ -153,9 +131,7 @@ class Speech(Frontend[Tensor]):
 
     def _own(self, path: str, start: float | None, end: float | None) -> int:
         """Frames without the margins."""
-        with _opened(path) as file:
-            begin, stop = _part(path, file, start, end)
-            return max(1, math.ceil((stop - begin) / file.samplerate * RATE / HOP))
+        return max(1, math.ceil(sound.seconds(path, start, end) * RATE / HOP))
 
     def parts(
         self, path: str, start: float | None = None, end: float | None = None
@@ -174,99 +150,12 @@ class Speech(Frontend[Tensor]):
             cuts.append(begin)
         return list(itertools.pairwise([*cuts, end]))
 
-    def vary(self, signal: Tensor, chance: numpy.random.Generator) -> Tensor:
-        """Speed and pitch by up to 15 % (Ko et al. 2015), another microphone, room noise, cut ends, other loudness."""
-        speed = chance.uniform(0.87, 1.15)
-        cut = chance.integers(0, 4 * HOP, size=2) if chance.random() < 0.3 else (0, 0)
-        places = numpy.arange(cut[0], len(signal) - 1 - cut[1], speed)
-        wave = numpy.interp(places, numpy.arange(len(signal)), signal.numpy()).astype(numpy.float32)
-        if len(wave) < HOP:
-            return signal
-        if chance.random() < 0.7:
-            wave = _heard(wave, chance)
-        if chance.random() < 0.5:
-            loud = float(numpy.sqrt(numpy.mean(wave**2)))
-            noise = _hiss(len(wave), chance)
-            wave = wave + noise * numpy.float32(loud * 10 ** (-chance.uniform(10, 45) / 20))
-        return torch.from_numpy(wave * numpy.float32(10 ** (chance.uniform(-6, 3) / 20)))
-
     def nothing(self, frames: int, chance: numpy.random.Generator) -> Tensor:
         """Digital silence, or hiss, rumble and hum at any level, as between the words of a recording."""
         count = frames * HOP
         if chance.random() < 0.2:
             return torch.zeros(count)
-        rumble = _hiss(count, chance)
+        rumble = hiss(count, chance)
         hum = chance.uniform(0, 2) * numpy.sin(2 * numpy.pi * chance.choice([50, 60]) / RATE * numpy.arange(count))
         wave = (rumble + hum) * 10 ** chance.uniform(-5, -1)
         return torch.from_numpy(wave.astype(numpy.float32))
-
-
-def _heard(wave: NDArray[numpy.float32], chance: numpy.random.Generator) -> NDArray[numpy.float32]:
-    """As another microphone hears it: every octave louder or softer by some dB; at times through a telephone."""
-    size = _round(len(wave))
-    spectrum = torch.fft.rfft(torch.from_numpy(wave), size)
-    hertz = numpy.linspace(0, RATE / 2, len(spectrum), dtype=numpy.float32)
-    octaves = numpy.array([0, 125, 250, 500, 1000, 2000, 4000, 8000])
-    gain = numpy.interp(hertz, octaves, chance.normal(0, 4, len(octaves)))
-    if chance.random() < 0.35:
-        gain[(hertz > chance.uniform(3300, 4000)) | (hertz < chance.uniform(0, 300))] -= 80
-    spectrum *= torch.from_numpy(10 ** (gain / 20)).float()
-    return torch.fft.irfft(spectrum, size)[: len(wave)].numpy()
-
-
-def _hiss(count: int, chance: numpy.random.Generator) -> NDArray[numpy.float32]:
-    """Noise of power 1, from white hiss to deep rumble: a leaky sum, the deeper the longer it remembers."""
-    size = _round(count)
-    kept = 1 - 10 ** chance.uniform(-3, 0)
-    turn = numpy.linspace(0, numpy.pi, size // 2 + 1, dtype=numpy.float32)
-    gain = (1 + kept * kept - 2 * kept * numpy.cos(turn)) ** -0.5  # of y[n] = x[n] + kept y[n - 1]
-    gain *= numpy.sqrt(size * (1 - kept * kept) / 2)
-    spectrum = chance.standard_normal(2 * len(turn), dtype=numpy.float32).view(numpy.complex64) * gain
-    return torch.fft.irfft(torch.from_numpy(spectrum), size)[:count].numpy()
-
-
-def _round(count: int) -> int:
-    """At least `count`, and of small factors, for which the Fourier transform is fast."""
-    grain = 2 ** max(5, count.bit_length() - 3)
-    return -(-count // grain) * grain
-
-
-def _opened(path: str) -> soundfile.SoundFile:
-    try:
-        with open(path, "rb") as probe:  # noqa: PTH123
-            if not probe.read(1):
-                raise InputError(path, "is empty (0 bytes)", "record or copy it again")
-        file = soundfile.SoundFile(path)
-    except OSError as error:
-        raise InputError(path, f"cannot be opened ({error.strerror})", "check the path and the rights") from error
-    except soundfile.LibsndfileError as error:
-        detail = str(error.error_string).rstrip(".")
-        raise InputError(
-            path, f"is not a sound file that can be read ({detail})", "convert it to wav, flac, ogg or mp3"
-        ) from error
-    # libsndfile reads what is left of a file that was cut off, and only its log tells.
-    size = max((int(found) for found in re.findall(r"(?:data|SSND|Data Size)\s*: (\d+)", file.extra_info)), default=0)
-    held = Path(path).stat().st_size
-    if held < size < STREAMED or "File ended unexpectedly" in file.extra_info:
-        file.close()
-        what = f"breaks off after {held} bytes" + (f" of at least {size}" if size > held else "")
-        raise InputError(path, what, "copy or convert it again")
-    return file
-
-
-def _part(path: str, file: soundfile.SoundFile, start: float | None, end: float | None) -> tuple[int, int]:
-    """First sample and the one behind the last, in the file's own rate."""
-    total = file.frames
-    begin = 0 if start is None else round(start * file.samplerate)
-    stop = total if end is None else round(end * file.samplerate)
-    # Tables of cut recordings are often rounded: half a second beyond the end is forgiven.
-    if begin < 0 or stop > total + file.samplerate // 2 or begin >= stop:
-        if total == 0:
-            raise InputError(path, "holds no samples", "record or copy it again")
-        raise InputError(
-            path,
-            f"has no part from {start or 0:g} s to {'its end' if end is None else f'{end:g} s'},"
-            f" it lasts {total / file.samplerate:g} s",
-            "correct start and end",
-        )
-    return begin, min(stop, total)
