@@ -11,19 +11,23 @@ if TYPE_CHECKING:
     from recognizer.errors import RecognizerError
     from recognizer.manifest import Utterance
     from recognizer.model import Recognizer
+    from recognizer.network import Network
+    from recognizer.pretrained import load
     from recognizer.transcript import Transcript, Word
 
-__all__ = ["Alphabet", "Corpus", "Recognizer", "RecognizerError", "Transcript", "Utterance", "Word"]
+__all__ = ["Alphabet", "Corpus", "Network", "Recognizer", "RecognizerError", "Transcript", "Utterance", "Word", "load"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Alphabet": "alphabet",
     "Corpus": "corpus",
+    "Network": "network",
     "Recognizer": "model",
     "RecognizerError": "errors",
     "Transcript": "transcript",
     "Utterance": "manifest",
     "Word": "transcript",
+    "load": "pretrained",
 }
 
 

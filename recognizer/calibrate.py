@@ -23,7 +23,7 @@ from recognizer.decoders import Decoder
 from recognizer.errors import CheckpointError, RecognizerError
 from recognizer.manifest import Utterance
 from recognizer.metrics import Verdicts
-from recognizer.model import Recognizer, opened
+from recognizer.network import Network, opened
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames:
         CheckpointError: `path` is no checkpoint, or `output` cannot be written.
         ManifestError: a manifest cannot be read.
     """
-    model = Recognizer.load(path)
+    model = Network.load(path)
     utterances = [utterance for table in manifests for utterance in manifest.read(table)]
     words, texts = verdicts(model, utterances, model.greedy, batch_frames).compute()
     model.calibration.fit(words, texts)
@@ -68,9 +68,7 @@ def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames:
     _save(checkpoint, output)
 
 
-def verdicts(
-    model: Recognizer, utterances: Sequence[Utterance], decoder: Decoder, batch_frames: int = 24_000
-) -> Verdicts:
+def verdicts(model: Network, utterances: Sequence[Utterance], decoder: Decoder, batch_frames: int = 24_000) -> Verdicts:
     """What the model says of the utterances before any calibration, and what of it is right.
 
     What cannot be read, or has no text, is left out and named in the log.

@@ -6,7 +6,8 @@ import dataclasses
 import glob
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from recognizer import frontends, manifest
@@ -140,19 +141,31 @@ def file(path: str) -> str:
     return path if Path(path).exists() else re.sub(r"#\d+$", "", path)
 
 
-def fitting(found: Sequence[Request], frontend: Frontend[object]) -> Iterator[Request]:
-    """The requests, files of several items as one request for each item, those for another front end refused.
+def kinds(found: Sequence[Request]) -> list[str]:
+    """The front ends that the requests ask for: those of the files that were named, and of folders the commonest.
 
-    Files of other kinds in a folder are passed over, if the folder has some of the right kind at all.
+    So pictures among recordings are not taken for writing, unless someone names them.
     """
-    wanted = any(request.folder and kind(request.name) == frontend.name for request in found)
+    known = [(request, kind(request.utterance.path)) for request in found if not request.error]
+    wanted = {name for request, name in known if name and not request.folder}
+    within = Counter(name for request, name in known if name and request.folder)
+    return sorted(wanted | {name for name, _ in within.most_common(1)})
+
+
+def fitting(found: Sequence[Request], readers: Mapping[str, Frontend[object]]) -> Iterator[Request]:
+    """The requests, files of several items as one request for each item, those for other front ends refused.
+
+    Files of other kinds in a folder are passed over, if the folders have some of the right kinds at all.
+    """
+    wanted = any(request.folder and kind(request.name) in readers for request in found)
     for request in found:
         path = request.utterance.path
+        frontend = readers.get(kind(path) or "")
         if request.error:
             yield request
-        elif kind(path) != frontend.name:
+        elif frontend is None:
             if not (request.folder and wanted):
-                yield _refused(request.name, _foreign(request.name, path, frontend))
+                yield _refused(request.name, _foreign(request.name, path, list(readers)))
         else:
             try:
                 for item in frontend.items(path):
@@ -164,13 +177,13 @@ def fitting(found: Sequence[Request], frontend: Frontend[object]) -> Iterator[Re
                 yield _refused(request.name, error)
 
 
-def _foreign(name: str, path: str, frontend: Frontend[object]) -> RecognizerError:
+def _foreign(name: str, path: str, known: Sequence[str]) -> RecognizerError:
     other = kind(path)
     if other is None:
         return InputError(name, "no front end reads files with this ending", f"known endings: {' '.join(endings())}")
-    return InputError(
-        name, f"is for a {other!r} model, and this one reads {frontend.name!r} files", f"give a {other} --model"
-    )
+    what = f"is for a {other!r} model, and {'this one reads' if known else 'there is none'}"
+    what += f" {' and '.join(map(repr, known))} files" if known else ""
+    return InputError(name, what, f"give a {other} --model")
 
 
 class References:

@@ -39,12 +39,12 @@ class Learner(lightning.LightningModule):
     frontend: Frontend[Any]
     alphabet: Alphabet
     calibration: Calibration
+    greedy: Greedy
 
     def __init__(self) -> None:
         super().__init__()
         self.rates, self.verdicts = ErrorRates(), Verdicts()
         self.losses, self.blanks = Ratio(), Ratio()
-        self.greedy = Greedy()
         self._average: Average | None = None
         self._restored: tuple[dict[str, Tensor], int] | None = None
         self._told: set[str] = set()

@@ -1,41 +1,22 @@
-"""Frames -> log-probabilities of labels: a stem, deep bidirectional LSTMs and CTC, as a LightningModule.
-
-B batch, T frames, F features, T' frames after the stem, A labels with the blank as label 0.
-"""
+"""Network and Learner -> the Recognizer, a LightningModule that can be made again from the settings it keeps."""
 
 from __future__ import annotations
 
 import logging
-import pickle
-import warnings
-import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
-from recognizer import frontends, reading
+from recognizer import frontends
 from recognizer.alphabet import BLANK, Alphabet
-from recognizer.batch import pad
-from recognizer.build import build
-from recognizer.calibration import Calibration
-from recognizer.decoders import Decoder
-from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
-from recognizer.layers import LAYERS, STEMS, Layer
+from recognizer.errors import CheckpointError, ConfigError, nearest
 from recognizer.learner import Learner
-from recognizer.manifest import Utterance
+from recognizer.network import VERSION, Network, opened
 from recognizer.schedule import SCHEDULES
-from recognizer.transcript import Transcript
-
-VERSION = 1
-"""Of the checkpoint's layout: raised when an older program could no longer read a newer file."""
 
 log = logging.getLogger(__name__)
 
 
-class Recognizer(Learner):
+class Recognizer(Network, Learner):
     """Reads frames of one kind and writes texts in one alphabet (Graves et al. 2006; Graves et al. 2009).
 
     Every argument is a plain value, so that a checkpoint holds all that is needed to build the model again.
@@ -84,63 +65,25 @@ class Recognizer(Learner):
     ) -> None:
         super().__init__()
         stem = dict(stem or {"name": "conv2d"})
-        self.frontend = frontends.build(frontend)
-        frontend = self.frontend.config()  # all settings, so that a later release with other defaults reads the same
+        frontend = frontends.build(frontend).config()  # all settings: a release with other defaults reads the same
         self.save_hyperparameters()
-        for name, value in (("depth", depth), ("width", width), ("lr", lr)):
-            if value <= 0:
-                raise ConfigError(f"model.{name}", f"is {value}", "use a number above 0")
+        if lr <= 0:
+            raise ConfigError("model.lr", f"is {lr}", "use a number above 0")
         if not 0 <= average < 1:
             raise ConfigError("model.average", f"is {average}", "use a share below 1, such as 0.999, or 0 for none")
         if schedule not in SCHEDULES:
             raise ConfigError("model.schedule", f"unknown name {schedule!r}", nearest(schedule, SCHEDULES))
-        self.alphabet = Alphabet.from_config(alphabet)
-        self.stem: Layer = build(STEMS, "model.stem", stem, inputs=self.frontend.size)
-        layer = {"name": layer} if isinstance(layer, str) else layer
-        settings = {"width": width, "projection": projection, "norm": norm, "dropout": dropout}
-        self.layers = nn.ModuleList()
-        size = self.stem.size
-        for _ in range(depth):
-            made = build(LAYERS, "model.layer", layer, inputs=size, **settings)
-            self.layers.append(made)
-            size = made.size
-        self.linear = nn.Linear(size, len(self.alphabet))
-        self.calibration = Calibration()
+        self.assemble(alphabet, frontend, stem, layer, depth, width, projection, norm, dropout)
 
-    @property
-    def reduction(self) -> int:
-        """Frames that go into one step of the network's output."""
-        return self.stem.reduction
-
-    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, T, F], [B] -> log-probabilities float32 [B, T', A], [B]."""
-        frames, lengths = self.stem(frames, lengths)
-        for layer in self.layers:
-            frames, lengths = layer(frames, lengths)
-        return self.linear(frames).float().log_softmax(-1), lengths
-
-    # Saving and use
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> Recognizer:
+        """The model that a checkpoint's hyper-parameters describe, with weights of chance."""
+        return cls(**settings)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write the layout's version beside the weights."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["recognizer_version"] = VERSION
-
-    @classmethod
-    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Recognizer:
-        """The model in a checkpoint, ready for use; opening the file runs no code of it.
-
-        Raises:
-            CheckpointError: missing, not a checkpoint, of another version, or of another shape than it says.
-        """
-        checkpoint = opened(path)
-        try:
-            model = cls(**{key: value for key, value in checkpoint["hyper_parameters"].items() if key[0] != "_"})
-            model.load_state_dict(checkpoint["state_dict"])
-        except (RecognizerError, TypeError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointError(path, f"does not fit this program ({reason})", "train it again") from error
-        return model.to(device).eval()
 
     def adopt(self, path: str | Path) -> None:
         """Begin with the weights of the checkpoint at `path`; output rows go by character, so alphabets may differ.
@@ -165,55 +108,3 @@ class Recognizer(Learner):
             raise CheckpointError(path, f"is of another shape ({reason})", "use its model settings here") from error
         added, dropped = sorted(set(new) - set(old)), sorted(set(old) - set(new))
         log.info("begin with %s; characters added: %s; dropped: %s", path, added or "none", dropped or "none")
-
-    @torch.inference_mode()
-    def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Frames [T_b, F] of several files -> log-probabilities [B, T', A] and lengths [B], on the model's device."""
-        frames = pad(list(rows)).to(self.device)
-        return self(frames, torch.tensor([len(row) for row in rows], device=self.device))
-
-    def transcribe(
-        self, paths: str | Path | Sequence[str | Path], decoder: Decoder | None = None, batch_frames: int = 24_000
-    ) -> list[Transcript]:
-        """What stands in the files, in their order; a file of several items gives one transcript for each.
-
-        Args:
-            decoder: greedy, if none is given.
-            batch_frames: frames that the network reads at once, padding counted in.
-
-        Raises:
-            InputError: a file cannot be read.
-        """
-        named = [paths] if isinstance(paths, str | Path) else paths
-        utterances = [Utterance(item) for path in named for item in self.frontend.items(str(path))]
-        answers = []
-        for answer in reading.transcripts(self, utterances, decoder or self.greedy, batch_frames):
-            if isinstance(answer, RecognizerError):
-                raise answer
-            answers.append(answer)
-        return answers
-
-
-def opened(path: str | Path) -> dict[str, Any]:
-    """The content of a checkpoint of this program, checked to be one.
-
-    Raises:
-        CheckpointError: missing, not a checkpoint, or of another version.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's remarks on files that other programs wrote
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise CheckpointError(path, f"cannot be opened ({error.strerror})", "check the path") from error
-    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            path, "is no checkpoint that can be opened safely", "name a file train.py wrote"
-        ) from error
-    version = checkpoint.get("recognizer_version") if isinstance(checkpoint, dict) else None
-    if version != VERSION:
-        found = "is no checkpoint of recognizer" if version is None else f"has version {version}"
-        raise CheckpointError(
-            path, f"{found}, this program reads version {VERSION}", "use a model made by this release"
-        )
-    return checkpoint

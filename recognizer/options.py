@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 
 from recognizer.errors import ConfigError
@@ -24,6 +25,8 @@ IDLE = {
     "tune": ("lm_weight", "word_bonus", "nbest", "errors", "words", "output_dir"),
 }
 """What nothing would heed beside `--align` and `--tune`."""
+NONE = "none"
+"""How `--lm` says that the language model that comes with a model shall not be asked."""
 SUBTITLES = ("srt", "vtt")
 
 
@@ -40,8 +43,10 @@ def parser() -> argparse.ArgumentParser:
         help="files, folders, quoted globs, manifests (.tsv), or - for a file on standard input",
     )  # fmt: skip
     made.add_argument(
-        "--model", metavar="PATH",
-        help="a checkpoint; without it the newest one under runs/ that reads such files, the best of its run",
+        "--model", metavar="NAME|PATH",
+        help="speech, pen or line, which come with the program, or a checkpoint; without it each file is read by the"
+        " one for its ending or, if there is none, by the newest checkpoint under runs/ for such files, the best of its"
+        " run",
     )  # fmt: skip
     made.add_argument(
         "--reference", metavar="TEXT|FILE|MANIFEST",
@@ -80,12 +85,21 @@ def _decoding(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--decoder", choices=["greedy", "beam"],
         help="greedy: the likeliest label of each frame; beam: prefix beam search; default: beam if there is an option"
-        " for it, else greedy",
+        " for it, or a language model beside the checkpoint, else greedy",
     )  # fmt: skip
     group.add_argument("--beam", metavar="N", type=_positive, help="prefixes that the beam keeps (default 100)")
-    group.add_argument("--lm", metavar="FILE", help="an n-gram model of words or characters for the beam: ARPA, .gz")
-    group.add_argument("--lm-weight", metavar="X", type=float, help="weight of its logarithms (default 0.5)")
-    group.add_argument("--word-bonus", metavar="X", type=float, help="added for each of its tokens (default 1.0)")
+    group.add_argument(
+        "--lm", metavar="FILE|none",
+        help="an n-gram model of words or characters for the beam: ARPA, .gz; without it the one that comes with the"
+        " model, if there is one",
+    )  # fmt: skip
+    group.add_argument(
+        "--lm-weight", metavar="X", type=float,
+        help="weight of its logarithms (default 0.5, or what suits the model that it comes with)",
+    )  # fmt: skip
+    group.add_argument(
+        "--word-bonus", metavar="X", type=float, help="added for each of its tokens (default 1.0, or what suits)"
+    )
     group.add_argument(
         "--lexicon", metavar="FILE",
         help="only its words are written: one a line, alone or word<TAB>spelling, with as many spellings as it has",
@@ -124,26 +138,35 @@ def refuse_idle(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: naming them.
     """
-
-    def given(*names: str) -> str:
-        values = {name: getattr(options, name) for name in names}  # a bonus of 0 is given, too
-        return ", ".join(flag(name) for name, value in values.items() if value is not None and value is not False)
-
+    given = functools.partial(_given, options)
     for task, others in IDLE.items():
         if getattr(options, task) and (idle := given(*others)):
             raise ConfigError(flag(task), f"does not heed {idle}", "leave the one or the other out")
-    if options.tune and not options.lm:
-        raise ConfigError("--tune", "there is no language model to tune", "name one with --lm")
     if options.tune and (options.decoder == "greedy" or options.format != "txt"):
         raise ConfigError("--tune", "prints a grid of the beam's error rates", "leave --decoder and --format out")
     if options.decoder == "greedy" and (idle := given(*BEAM)):
         raise ConfigError("--decoder", f"greedy does not heed {idle}", "give --decoder beam, or leave them out")
-    if not options.lm and (idle := given("lm_weight", "word_bonus")):
-        raise ConfigError(idle, "given without a language model", "name one with --lm")
     if not options.hotwords and options.hotword_bonus is not None:
         raise ConfigError("--hotword-bonus", "given without words", "name some with --hotwords")
     if options.nbest and options.format != "json":
         raise ConfigError("--nbest", f"{options.format} has no room for other readings", "give --format json")
+
+
+def refuse_unled(options: argparse.Namespace) -> None:
+    """As `refuse_idle`, of what needs a language model, where it turns out that there is none.
+
+    Raises:
+        ConfigError: naming the options.
+    """
+    if options.tune:
+        raise ConfigError("--tune", "there is no language model to tune", "name one with --lm")
+    if idle := _given(options, "lm_weight", "word_bonus"):
+        raise ConfigError(idle, "given without a language model", "name one with --lm")
+
+
+def _given(options: argparse.Namespace, *names: str) -> str:
+    values = {name: getattr(options, name) for name in names}  # a bonus of 0 is given, too
+    return ", ".join(flag(name) for name, value in values.items() if value is not None and value is not False)
 
 
 def flag(name: str) -> str:

@@ -16,7 +16,7 @@ from recognizer.alphabet import BLANK
 from recognizer.errors import ConfigError
 from recognizer.layers import SIBLINGS, Streaming
 from recognizer.layers.base import State
-from recognizer.model import Recognizer
+from recognizer.network import Network
 
 
 class Stream:
@@ -29,16 +29,14 @@ class Stream:
         ConfigError: one of them reads from the end.
     """
 
-    def __init__(self, model: Recognizer) -> None:
+    def __init__(self, model: Network) -> None:
         self.model = model
         self.parts: list[Streaming] = []
         for name, part in (("stem", model.stem), *(("layer", layer) for layer in model.layers)):
             if not isinstance(part, Streaming):
-                setting = model.hparams[name]
-                named = setting["name"] if isinstance(setting, dict) else setting
                 raise ConfigError(
                     f"model.{name}",
-                    f"{named!r} reads from the end of a file backwards, so it cannot stream",
+                    f"{model.names[name]!r} reads from the end of a file backwards, so it cannot stream",
                     f"train a model with --model.layer {' or '.join(SIBLINGS)}",
                 )
             self.parts.append(part)

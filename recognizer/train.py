@@ -20,11 +20,12 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from recognizer import trials
+from recognizer import pretrained, trials
 from recognizer.callbacks import Best, Chance, Frozen, Settings, Wait
 from recognizer.corpus import Corpus
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
-from recognizer.model import Recognizer, opened
+from recognizer.model import Recognizer
+from recognizer.network import opened
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class _CLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--name", type=str, default="default", help="the run is kept in runs/NAME/version_N")
         parser.add_argument("--seed", type=int, default=1, help="of the weights and of dropout")
-        parser.add_argument("--from", type=str | None, default=None, help="begin with the weights of this checkpoint")
+        parser.add_argument("--from", type=str | None, default=None, help="begin with the weights of this model")
         parser.add_argument("--freeze", type=int, default=0, help="steps in which only the output layer learns")
         parser.add_argument("--find_budget", type=bool, default=False, help="only try which data.batch_frames is best")
         parser.add_argument("--overfit", type=bool, default=False, help="only try whether one batch can be learnt")
@@ -155,7 +156,7 @@ def _train(arguments: list[str]) -> lightning.Trainer:
         raise
     log.info("run %s", cli.trainer.log_dir)
     if cli.config["from"]:
-        cli.model.adopt(cli.config["from"])
+        cli.model.adopt(pretrained.find(cli.config["from"]))
     elif cli.config["freeze"] and not resumed:
         raise ConfigError("--freeze", "would keep weights of chance", "name a model with --from, or leave it out")
     for chosen, trial in (("find_budget", trials.find_budget), ("overfit", trials.overfit)):

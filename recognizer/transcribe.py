@@ -9,13 +9,13 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from recognizer.console import bar, say
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
-from recognizer.options import BEAM, SUBTITLES, flag, parser, refuse_idle
+from recognizer.options import BEAM, NONE, SUBTITLES, flag, parser, refuse_idle, refuse_unled
 from recognizer.writers import WORDS, WRITERS
 
 # Torch takes seconds to load: everything that needs it is imported once the arguments are known to be right.
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from recognizer.decoders import Beam, Decoder
     from recognizer.inputs import References, Request
     from recognizer.manifest import Utterance
-    from recognizer.model import Recognizer
+    from recognizer.network import Network
+    from recognizer.scores import Scores
     from recognizer.transcript import Transcript
+
+    Models = Mapping[str, Network]
 
 RUNS = Path("runs")
 SPARE = 4  # times as many readings are asked for as are shown, since some differ in their spaces alone
@@ -58,30 +61,33 @@ def _transcribe(options: argparse.Namespace) -> int:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as scratch:
         found = inputs.requests(options.inputs, sys.stdin.buffer.read, Path(scratch))
-        model = _model(options, {inputs.kind(request.utterance.path) for request in found if not request.error})
-        requests = list(inputs.fitting(found, model.frontend))
+        models = _models(options, inputs.kinds(found))
+        requests = list(inputs.fitting(found, {name: model.frontend for name, model in models.items()}))
         references = inputs.References(options.reference, len(requests))
         try:
             if options.tune:
-                return _tune(options, model, list(references.told(requests)))
+                return _tune(options, models, list(references.told(requests)))
             if options.align:
-                return _align(options, model, list(references.told(requests)))
-            return _read(options, model, requests, references)
+                return _align(options, models, list(references.told(requests)))
+            return _read(options, models, requests, references)
         except torch.OutOfMemoryError as error:
-            what = f"a batch of {options.batch_frames} frames does not fit into the memory of {model.device}"
+            what = f"a batch of {options.batch_frames} frames does not fit into the memory"
             raise ConfigError("--batch-frames", what, "give a smaller number") from error
 
 
-def _read(options: argparse.Namespace, model: Recognizer, requests: Sequence[Request], references: References) -> int:
+def _read(options: argparse.Namespace, models: Models, requests: Sequence[Request], references: References) -> int:
     """Write what stands in the files, and compare it with what should."""
     from recognizer import reading
-    from recognizer.scores import Scores
+
+    decoders = {name: _decoder(options, model) for name, model in models.items()}
+
+    def read(name: str, utterances: Iterator[Utterance]) -> Iterator[Transcript | RecognizerError]:
+        return reading.transcripts(models[name], utterances, decoders[name], options.batch_frames)
 
     output = _Output(options, requests)
-    scores = Scores(model.alphabet, options.errors)
-    answers = reading.transcripts(model, _utterances(requests), _decoder(options, model), options.batch_frames)
+    scores: dict[str, Scores] = {}
     failed = False
-    for place, request, answer in _answered(requests, answers):
+    for place, request, answer in _answered(requests, _each(models, requests, read)):
         if isinstance(answer, RecognizerError):
             failed = True
             continue
@@ -94,30 +100,42 @@ def _read(options: argparse.Namespace, model: Recognizer, requests: Sequence[Req
             say(f"error: {error}")
             continue
         if reference is not None:
-            scores.add(request.name, request.utterance.speaker, reference, answer.text)
-    scores.total()
+            from recognizer.scores import Scores  # its libraries take a while, too
+
+            name = _kind(request)
+            if name not in scores:
+                scores[name] = Scores(models[name].alphabet, options.errors)
+            scores[name].add(request.name, request.utterance.speaker, reference, answer.text)
+    for score in scores.values():
+        score.total()
     return int(failed)
 
 
-def _align(options: argparse.Namespace, model: Recognizer, requests: Sequence[Request]) -> int:
+def _align(options: argparse.Namespace, models: Models, requests: Sequence[Request]) -> int:
     """Write where the words of the references stand."""
     from recognizer import reading
 
+    def place(name: str, utterances: Iterator[Utterance]) -> Iterator[Transcript | RecognizerError]:
+        return reading.alignments(models[name], utterances, options.batch_frames)
+
     output = _Output(options, requests)
     failed = False
-    answers = reading.alignments(model, _utterances(requests), options.batch_frames)
-    for place, _, answer in _answered(requests, answers):
+    for number, _, answer in _answered(requests, _each(models, requests, place)):
         if isinstance(answer, RecognizerError):
             failed = True
         else:
-            output.write(place, answer)
+            output.write(number, answer)
     return int(failed)
 
 
-def _tune(options: argparse.Namespace, model: Recognizer, requests: Sequence[Request]) -> int:
+def _tune(options: argparse.Namespace, models: Models, requests: Sequence[Request]) -> int:
     """Print the error rates for many weights and bonuses, and the flags of the best."""
     from recognizer import reading, tune
 
+    if len(models) != 1:
+        what = f"the files are for {len(models)} models ({', '.join(models) or 'none'})"
+        raise ConfigError("--tune", what, "name files of one kind")
+    (model,) = models.values()
     beam = _beam(options, model)
     beam.nbest = 1  # no confidences are asked for
     files, texts, failed = [], [], False
@@ -169,17 +187,41 @@ def _utterances(requests: Sequence[Request]) -> Iterator[Utterance]:
     return (request.utterance for request in requests if not request.error)
 
 
-def _decoder(options: argparse.Namespace, model: Recognizer) -> Decoder:
-    wanted = options.decoder == "beam" or any(getattr(options, name) is not None for name in BEAM)
-    return _beam(options, model) if wanted else model.greedy
+def _kind(request: Request) -> str:
+    from recognizer import frontends
+
+    return frontends.of(request.utterance.path)
 
 
-def _beam(options: argparse.Namespace, model: Recognizer) -> Beam:
+def _each(
+    models: Models, requests: Sequence[Request], work: Callable[[str, Iterator[Utterance]], Iterator[T]]
+) -> Iterator[T]:
+    """What each model makes of the files of its kind, in the order of all; `work` is told the model's name."""
+
+    def of(name: str) -> Iterator[T]:
+        return work(name, (one.utterance for one in requests if not one.error and _kind(one) == name))
+
+    answers = {name: of(name) for name in models}
+    return (next(answers[_kind(request)]) for request in requests if not request.error)
+
+
+def _decoder(options: argparse.Namespace, model: Network) -> Decoder:
+    asked = options.decoder == "beam" or any(getattr(options, name) is not None for name in BEAM)
+    return _beam(options, model) if asked or (model.advice and options.decoder is None) else model.greedy
+
+
+def _beam(options: argparse.Namespace, model: Network) -> Beam:
     from recognizer.decoders import Beam
     from recognizer.inputs import listed
     from recognizer.reading import READINGS
 
     given = {to: value for name, to in BEAM.items() if (value := getattr(options, name)) is not None}
+    if options.lm is None:
+        given = model.advice | given  # which is about the model's own language model, and no other
+    elif options.lm == NONE:
+        del given["lm"]
+    if "lm" not in given:
+        refuse_unled(options)
     if "hotwords" in given:
         given["hotwords"] = listed(given["hotwords"])
     given["nbest"] = max(READINGS, SPARE * (options.nbest or 1))
@@ -192,10 +234,12 @@ def _renamed(error: RecognizerError, request: Request) -> RecognizerError:
     return type(error)(request.name, error.what, error.remedy) if laid else error
 
 
-def _model(options: argparse.Namespace, kinds: set[str | None]) -> Recognizer:
+def _models(options: argparse.Namespace, kinds: Sequence[str]) -> Models:
+    """For each front end that is asked for the model that reads its files: the one that is named, or the usual one."""
     import torch
 
-    from recognizer.model import Recognizer
+    from recognizer import pretrained
+    from recognizer.network import Network
 
     device = options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -204,17 +248,26 @@ def _model(options: argparse.Namespace, kinds: set[str | None]) -> Recognizer:
         reason = str(error).splitlines()[0]
         raise ConfigError("--device", f"{device!r} cannot be used ({reason})", "give auto or cpu") from error
     if options.model:
-        return Recognizer.load(options.model, device)
+        model = pretrained.load(options.model, device)
+        return {model.frontend.name: model}
+    models = {name: pretrained.load(name, device) for name in kinds if name in pretrained.names()}
+    for name in models:
+        say(f"model {name}, of the package")
     seen = []
-    for path in checkpoints(RUNS):
-        model = Recognizer.load(path, device)
-        if model.frontend.name in kinds or kinds <= {None}:
+    for path in checkpoints(RUNS) if set(kinds) - set(models) else ():
+        model = Network.load(path, device)
+        name = model.frontend.name
+        if name in kinds and name not in models:
             say(f"model {path}")
-            return model
-        seen.append(f"{path} reads {model.frontend.name!r}")
-    wanted = " or ".join(sorted(repr(kind) for kind in kinds if kind))
-    what = f"no model for {wanted} files ({'; '.join(seen)})" if seen else "no model has been trained yet"
-    raise CheckpointError(f"{RUNS}/", what, "train one with train.py, or name one with --model")
+            models[name] = model
+        seen.append(f"{path} reads {name!r}")
+        if set(kinds) == set(models):
+            break
+    if kinds and not models:
+        wanted = " or ".join(map(repr, kinds))
+        what = f"no model for {wanted} files ({'; '.join(seen)})" if seen else "no model has been trained yet"
+        raise CheckpointError(f"{RUNS}/", what, "train one with train.py, or name one with --model")
+    return models
 
 
 def checkpoints(runs: Path) -> Iterator[Path]:

@@ -52,14 +52,18 @@ class Readings:
         rows = [[matrix for _, _, matrix in pieces[first : first + ROWS]] for first in range(0, len(pieces), ROWS)]
         self.batches = [(pad_sequence(row, True), torch.tensor([len(matrix) for matrix in row])) for row in rows]
 
-    def counts(self, decoder: Decoder) -> Counts:
-        """The errors of all files together."""
+    def texts(self, decoder: Decoder) -> list[str]:
+        """What it reads, file by file."""
         answers = itertools.chain.from_iterable(decoder.decode(*batch) for batch in self.batches)
         texts = ["" for _ in self.references]
         best = {key: written(self.alphabet, answer[0]) for key, answer in zip(self.keys, answers, strict=True)}
         for (file, _), text in sorted(best.items()):
             texts[file] += f" {text}"
-        return Counts.over(self.references, map(self.alphabet.normalise, texts))
+        return [*map(self.alphabet.normalise, texts)]
+
+    def counts(self, decoder: Decoder) -> Counts:
+        """The errors of all files together."""
+        return Counts.over(self.references, self.texts(decoder))
 
     def cell(self, beam: Beam, weight: float, bonus: float) -> Cell:
         """The errors of a beam with another weight and bonus."""

@@ -14,7 +14,8 @@ from recognizer.alphabet import Alphabet
 from recognizer.batch import Sample, collate
 from recognizer.errors import AlphabetError, CheckpointError, ConfigError
 from recognizer.manifest import Utterance
-from recognizer.model import VERSION, Recognizer
+from recognizer.model import Recognizer
+from recognizer.network import VERSION
 
 FRONTENDS = {"speech": {"name": "speech", "bands": 16}, "pen": {"name": "pen"}, "line": {"name": "line", "height": 16}}
 STEMS = {

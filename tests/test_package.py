@@ -29,8 +29,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_the_wheel_holds_everything(wheel: zipfile.ZipFile) -> None:
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "recognizer").rglob("*.py")}
     settings = {f"recognizer/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
-    assert settings
-    assert modules | settings | {"recognizer/py.typed"} <= set(wheel.namelist())
+    weights = {f"recognizer/weights/{path.name}" for path in (ROOT / "recognizer" / "weights").iterdir()}
+    assert settings and len(weights) >= 4
+    assert modules | settings | weights | {"recognizer/py.typed"} <= set(wheel.namelist())
     extra = {name for name in wheel.namelist() if not name.startswith(("recognizer/", "recognizer-"))}
     assert not extra, "only the package is installed"
 

@@ -18,7 +18,7 @@ import soundfile
 import tiny
 from PIL import Image
 
-from recognizer import lm, reading
+from recognizer import lm, pretrained, reading
 from recognizer.alphabet import Alphabet
 from recognizer.decoders import Hypothesis
 from recognizer.errors import RecognizerError
@@ -219,7 +219,11 @@ def test_a_model_of_another_kind(capsys: pytest.CaptureFixture[str], a: str) -> 
 # The command line: with which model.
 
 
-def test_the_newest_model_under_runs_that_reads_such_files(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_newest_model_under_runs_where_the_package_has_none_for_such_files(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path / "no weights")
+
     def kept(path: str, says: str, age: int, **frontend: object) -> None:
         tiny.checkpoint(Path(path), says=says, **frontend)
         os.utime(path, (1_000_000 - age, 1_000_000 - age))
@@ -237,6 +241,8 @@ def test_the_newest_model_under_runs_that_reads_such_files(capsys: pytest.Captur
     Path("x.json").write_text("{}")
     status, _, (error,) = run(capsys, "x.json")
     assert status == 2 and "'pen'" in error and "'line'" in error and str(chosen) in error
+    status, out, errors = run(capsys, "x.json", "x.wav")
+    assert (status, out) == (1, "x.wav\tc\n") and "give a pen --model" in errors[-1]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from recognizer.alphabet import Alphabet
-from recognizer.model import VERSION, Recognizer
+from recognizer.model import Recognizer
+from recognizer.network import VERSION
 
 
 def checkpoint(path: Path, says: str | None = None, letters: str = " abc", **frontend: Any) -> Path:

@@ -1,0 +1,195 @@
+"""Frames -> log-probabilities of labels: a stem, deep recurrent layers and a linear map; and how a trained one is used.
+
+B batch, T frames, F features, T' frames after the stem, A labels with the blank as label 0. Lightning, which training
+needs, takes longer to load than all that is here: `Recognizer` is this network with what learning adds.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import pickle
+import warnings
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from recognizer import frontends, reading
+from recognizer.alphabet import Alphabet
+from recognizer.batch import pad
+from recognizer.build import build
+from recognizer.calibration import Calibration
+from recognizer.decoders import Beam, Decoder, Greedy
+from recognizer.errors import CheckpointError, ConfigError, RecognizerError
+from recognizer.layers import LAYERS, STEMS, Layer
+from recognizer.manifest import Utterance
+from recognizer.transcript import Transcript
+
+VERSION = 1
+"""Of the checkpoint's layout: raised when an older program could no longer read a newer file."""
+
+Made = TypeVar("Made", bound="Network")
+
+
+class Network(nn.Module):
+    """Reads frames of one kind and writes texts in one alphabet (Graves et al. 2006; Graves et al. 2009).
+
+    Attributes:
+        greedy: the decoder without a language model.
+        advice: arguments of the `Beam` with which it reads best, its own language model among them; {}: greedily.
+    """
+
+    def assemble(
+        self,
+        alphabet: dict[str, Any],
+        frontend: dict[str, Any],
+        stem: dict[str, Any],
+        layer: str | dict[str, Any],
+        depth: int,
+        width: int,
+        projection: int,
+        norm: bool,
+        dropout: float,
+    ) -> None:
+        """Make the parts, as `Recognizer` describes them. No constructor, since Lightning's module has its own.
+
+        Raises:
+            ConfigError: an unknown name or a value out of range.
+            AlphabetError: an alphabet that breaks its laws.
+        """
+        for name, value in (("depth", depth), ("width", width)):
+            if value <= 0:
+                raise ConfigError(f"model.{name}", f"is {value}", "use a number above 0")
+        self.frontend = frontends.build(frontend)
+        self.alphabet = Alphabet.from_config(alphabet)
+        self.stem: Layer = build(STEMS, "model.stem", stem, inputs=self.frontend.size)
+        layer = {"name": layer} if isinstance(layer, str) else layer
+        settings = {"width": width, "projection": projection, "norm": norm, "dropout": dropout}
+        self.names = {"stem": stem["name"], "layer": layer["name"]}
+        self.layers = nn.ModuleList()
+        size = self.stem.size
+        for _ in range(depth):
+            made = build(LAYERS, "model.layer", layer, inputs=size, **settings)
+            self.layers.append(made)
+            size = made.size
+        self.linear = nn.Linear(size, len(self.alphabet))
+        self.calibration = Calibration()
+        self.greedy = Greedy()
+        self.advice: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls: type[Made], settings: dict[str, Any]) -> Made:
+        """The network that hyper-parameters describe, with weights of chance; those of learning are passed over.
+
+        Raises:
+            TypeError: one is missing.
+            RecognizerError: as `assemble`.
+        """
+        made = cls()
+        known = inspect.signature(made.assemble).parameters
+        made.assemble(**{key: value for key, value in settings.items() if key in known})
+        return made
+
+    @property
+    def reduction(self) -> int:
+        """Frames that go into one step of the network's output."""
+        return self.stem.reduction
+
+    @functools.cached_property
+    def usual(self) -> Decoder:
+        """The decoder that it takes, if it is told none."""
+        return Beam(self.alphabet, nbest=reading.READINGS, **self.advice) if self.advice else self.greedy
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.linear.weight.device
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T, F], [B] -> log-probabilities float32 [B, T', A], [B]."""
+        frames, lengths = self.stem(frames, lengths)
+        for layer in self.layers:
+            frames, lengths = layer(frames, lengths)
+        return self.linear(frames).float().log_softmax(-1), lengths
+
+    @classmethod
+    def load(cls: type[Made], path: str | Path, device: str | torch.device = "cpu") -> Made:
+        """The model in a checkpoint, ready for use; opening the file runs no code of it.
+
+        Weights that are kept in half precision become float32. An n-gram model beside it, `x.arpa.gz` beside `x.ckpt`,
+        is taken for its own.
+
+        Raises:
+            CheckpointError: missing, not a checkpoint, of another version, or of another shape than it says.
+        """
+        checkpoint = opened(path)
+        try:
+            model = cls.of({key: value for key, value in checkpoint["hyper_parameters"].items() if key[0] != "_"})
+            model.load_state_dict(checkpoint["state_dict"])
+        except (RecognizerError, TypeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(path, f"does not fit this program ({reason})", "train it again") from error
+        if (lm := language(path)).is_file():
+            model.advice = {"lm": lm, **checkpoint.get("beam", {})}
+        return model.to(device).eval()
+
+    @torch.inference_mode()
+    def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Frames [T_b, F] of several files -> log-probabilities [B, T', A] and lengths [B], on the model's device."""
+        frames = pad(list(rows)).to(self.device)
+        return self(frames, torch.tensor([len(row) for row in rows], device=self.device))
+
+    def transcribe(
+        self, paths: str | Path | Sequence[str | Path], decoder: Decoder | None = None, batch_frames: int = 24_000
+    ) -> list[Transcript]:
+        """What stands in the files, in their order; a file of several items gives one transcript for each.
+
+        Args:
+            decoder: if none is given, the beam that it has advice for, or else the greedy one.
+            batch_frames: frames that the network reads at once, padding counted in.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        named = [paths] if isinstance(paths, str | Path) else paths
+        utterances = [Utterance(item) for path in named for item in self.frontend.items(str(path))]
+        answers = []
+        for answer in reading.transcripts(self, utterances, decoder or self.usual, batch_frames):
+            if isinstance(answer, RecognizerError):
+                raise answer
+            answers.append(answer)
+        return answers
+
+
+def language(path: str | Path) -> Path:
+    """Where the language model of a checkpoint lies, if it has one."""
+    return Path(path).with_suffix(".arpa.gz")
+
+
+def opened(path: str | Path) -> dict[str, Any]:
+    """The content of a checkpoint of this program, checked to be one.
+
+    Raises:
+        CheckpointError: missing, not a checkpoint, or of another version.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's remarks on files that other programs wrote
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise CheckpointError(path, f"cannot be opened ({error.strerror})", "check the path") from error
+    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            path, "is no checkpoint that can be opened safely", "name a file train.py wrote"
+        ) from error
+    version = checkpoint.get("recognizer_version") if isinstance(checkpoint, dict) else None
+    if version != VERSION:
+        found = "is no checkpoint of recognizer" if version is None else f"has version {version}"
+        raise CheckpointError(
+            path, f"{found}, this program reads version {VERSION}", "use a model made by this release"
+        )
+    return checkpoint

@@ -1,0 +1,164 @@
+"""A checkpoint -> a model of the package: half precision, its language model, and the measured part of its card.
+
+    python -m recognizer.release runs/mine/version_1/checkpoints/best.ckpt speech --val corpora/mine/val.tsv \\
+        --lm words.arpa.gz --lm-weight 0.8 --word-bonus 1
+
+What people have to say of a model (whose data it is, under which licence, what it reads badly) stands in NAME.md before
+it is packed. Figures and settings are written below the mark in it, from what is measured here and kept in the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from recognizer import card, manifest, pretrained, reading
+from recognizer.console import bar
+from recognizer.decoders import Decoder
+from recognizer.errors import CheckpointError, ConfigError, RecognizerError
+from recognizer.metrics import Counts
+from recognizer.network import Network, language, opened
+from recognizer.tune import Readings
+
+log = logging.getLogger(__name__)
+
+LIMIT = 20_000_000
+"""Bytes of a file in the package, at most."""
+KEPT = "calibration."
+"""Numbers that stay in single precision: a handful."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Pack what the command line names; 0 it is done, 2 it cannot be done."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    options = parser().parse_args(given)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        beam = {"weight": options.lm_weight, "bonus": options.word_bonus}
+        command = shlex.join(["python", "-m", "recognizer.release", *given])
+        pack(options.checkpoint, options.name, options.val, options.train, options.lm, beam, command)
+    except RecognizerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m recognizer.release", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="the best.ckpt of a run")
+    made.add_argument("name", metavar="NAME", help="speech, pen, line, or a path without an ending")
+    made.add_argument("--val", metavar="MANIFEST", nargs="+", required=True, help="what it is measured on")
+    made.add_argument("--train", metavar="MANIFEST", nargs="+", help="what it learnt from, if that has been moved")
+    made.add_argument("--lm", metavar="FILE", type=Path, help="its language model: an ARPA file, gzipped")
+    made.add_argument("--lm-weight", metavar="X", type=float, default=0.5, help="see transcribe.py --tune")
+    made.add_argument("--word-bonus", metavar="X", type=float, default=1.0)
+    return made
+
+
+def pack(
+    checkpoint: Path,
+    name: str,
+    val: Sequence[str],
+    train: Sequence[str] | None = None,
+    lm: Path | None = None,
+    beam: Mapping[str, float] | None = None,
+    command: str = "",
+) -> None:
+    """Write NAME.ckpt, NAME.arpa.gz if there is a language model, and below the mark in NAME.md what is measured.
+
+    Args:
+        val: manifests, each measured by itself.
+        train: manifests that it learnt from; None: those that the checkpoint names.
+        beam: weight and bonus of the language model.
+        command: how this was called, for the card.
+
+    Raises:
+        RecognizerError: a file cannot be read or written, is too large, or there is no card to complete.
+    """
+    home = Path(name) if Path(name).name != name else pretrained.WEIGHTS / name
+    output = home.with_name(home.name + ".ckpt")
+    page = card.opened(home.with_name(home.name + ".md"))
+    whole = opened(checkpoint)
+    if lm is not None and lm.suffix != ".gz":
+        raise ConfigError("--lm", f"{lm} is not gzipped", "write it with recognizer.lm --output FILE.arpa.gz")
+    with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
+        made = Path(scratch) / output.name
+        torch.save(halved(whole, beam if lm else None), made)
+        if lm is not None:
+            shutil.copyfile(lm, language(made))
+        for path in Path(scratch).iterdir():
+            if path.stat().st_size > LIMIT:
+                what = f"would have {path.stat().st_size:,} bytes, and {LIMIT:,} are allowed"
+                raise ConfigError(path.name, what, "train a smaller network, or prune the language model")
+        rows = [measured(table, Network.load(checkpoint), Network.load(made)) for table in val]
+        learnt = card.learnt(whole, train, Network.load(made).frontend)
+        text = card.written(page, rows, learnt, card.run(checkpoint, whole), made.stat().st_size, command)
+        language(output).unlink(missing_ok=True)
+        for path in Path(scratch).iterdir():
+            path.replace(output.parent / path.name)
+    page.path.write_text(text, encoding="utf-8")
+    for row in rows:
+        log.info("%s", row)
+    log.info("%s: %d bytes; the card is %s", output, output.stat().st_size, page.path)
+
+
+def halved(whole: Mapping[str, Any], beam: Mapping[str, float] | None) -> dict[str, Any]:
+    """Of a checkpoint what use and fine-tuning need, the weights as float16."""
+    weights = {
+        name: weight.half() if weight.is_floating_point() and not name.startswith(KEPT) else weight.clone()
+        for name, weight in whole["state_dict"].items()
+    }
+    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
+        raise CheckpointError("weights", "are too large for half precision, or not finite", "train with weight decay")
+    settings = {key: value for key, value in whole["hyper_parameters"].items() if key[0] != "_"}
+    kept = {"recognizer_version": whole["recognizer_version"], "hyper_parameters": settings, "state_dict": weights}
+    return kept | ({"beam": dict(beam)} if beam else {})
+
+
+def measured(table: str, before: Network, after: Network) -> card.Row:
+    """How both read the texts of a manifest.
+
+    Raises:
+        RecognizerError: a file of it cannot be read, or has no text.
+    """
+    utterances = manifest.read(table)
+    references = [utterance.text or "" for utterance in utterances]
+    people = len({utterance.speaker for utterance in utterances} - {None})
+
+    def readings(model: Network) -> Readings:
+        files = []
+        with bar(len(utterances), "file") as done:
+            for answer in reading.matrices(model, utterances, 24_000):
+                if isinstance(answer, RecognizerError):
+                    raise answer
+                done.update()
+                files.append(answer)
+        return Readings(model.alphabet, files, references)
+
+    def counts(texts: Sequence[str]) -> Counts:
+        return Counts.over(packed.references, texts)
+
+    packed, greedy = readings(after), after.greedy
+    old, new = readings(before).texts(greedy), packed.texts(greedy)
+    other: Decoder | None = after.usual if after.advice else None
+    return card.Row(
+        card.short(table), len(utterances), people,
+        sum(one != two for one, two in zip(old, new, strict=True)),
+        counts(old), counts(new), counts(packed.texts(other)) if other else None,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
