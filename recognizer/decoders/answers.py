@@ -7,43 +7,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.decoders.fusion import COLUMNS, ENTRY, LABEL, PARENT, PLACE, SPELT, Floats, Ints, Numbers
+from recognizer.decoders.fusion import PREFIX, SPELT, Floats, Ints, Rows
 from recognizer.decoders.lexicon import WORD
-from recognizer.decoders.prefixes import (
-    ENDED,
-    GAIN,
-    LABELS,
-    MARKS,
-    NODE,
-    PATH_BLANK,
-    PATH_LETTER,
-    PEAK,
-    SCORE,
-    SINCE,
-    SUM,
-)
+from recognizer.decoders.prefixes import CANDIDATE, CHAIN, PLACE
 
 
 class Tables(NamedTuple):
     """Room for a search; pages of it that are never touched take no memory. T frames, A labels, W width.
 
     Attributes:
-        nodes, costs: a row for each prefix that was ever in the beam, T x W + 1 at most.
-        chains: a row for each label of a best path that is over: the row of the one before, its first frame, the one
-            behind its last, its peak.
-        beam, marks: a row for each of 2 W places; half of them are free.
-        new, worth: a row for each of 2 W candidates, like those of `nodes` and `costs`.
+        nodes: PREFIX, one for each that was ever in the beam, T x W + 1 at most.
+        chains: CHAIN, one for each label of a best path that is over.
+        beam: PLACE, 2 W; half of them are free.
+        new: CANDIDATE, 2 W.
         live, order: places and candidates, those that count first.
         tokens, taken: [A], labels that may begin in a frame, and which of them have.
     """
 
-    nodes: Ints
-    costs: Numbers
-    chains: Numbers
-    beam: Numbers
-    marks: Ints
-    new: Ints
-    worth: Numbers
+    nodes: Rows
+    chains: Rows
+    beam: Rows
+    new: Rows
     live: Ints
     order: Ints
     tokens: Ints
@@ -53,51 +37,54 @@ class Tables(NamedTuple):
     def of(cls, frames: int, width: int, labels: int) -> Tables:
         """Tables for a matrix of this size."""
         room, twice = frames * width + 1, 2 * width
-        nodes, costs, chains = np.empty((room, COLUMNS), np.int64), np.empty((room, 3)), np.empty((room, 4))
-        beam, marks = np.empty((twice, PEAK + 1)), np.empty((twice, MARKS), np.int64)
-        new, worth = np.empty((twice, COLUMNS), np.int64), np.empty((twice, SCORE + 1))
+        rows = np.empty(room, PREFIX), np.empty(room, CHAIN), np.empty(twice, PLACE), np.empty(twice, CANDIDATE)
         lists = (np.empty(size, np.int64) for size in (twice, twice, labels, labels))
-        return cls(nodes, costs, chains, beam, marks, new, worth, *lists)
+        return cls(*rows, *lists)
 
     def best(self, size: int, count: int) -> list[int]:
         """Places in the beam, at most `count` of the `size` that are left: those of the likeliest whole texts."""
         live = self.live[:size]
-        live = live[self.worth[live, GAIN] > -np.inf]
+        live = live[self.beam["gain"][live] > -np.inf]
         if len(live) > 1:
-            live = live[np.argsort(-(self.worth[live, SUM] + self.worth[live, GAIN]), kind="stable")]
+            live = live[np.argsort(-(self.beam["sum"][live] + self.beam["gain"][live]), kind="stable")]
         return live[:count].tolist()
 
     def written(self, place: int) -> tuple[int, ...]:
         """The labels of a prefix."""
-        node, labels = self.marks[place, NODE], []
-        while node > 0:
-            labels.append(int(self.nodes[node, LABEL]))
-            node = self.nodes[node, PARENT]
-        return tuple(reversed(labels))
+        labels = self.nodes["label"]
+        return tuple(int(labels[node]) for node in reversed(self._path(place)))
 
     def listed(self, place: int, space: int, table: NDArray[np.int32]) -> list[int]:
         """The numbers of the words of a lexicon that a prefix writes."""
-        node, words, ended = self.marks[place, NODE], [], True
-        while node > 0:
-            if ended and (spelt := self.nodes[node, PLACE]) > 0:
-                entry = self.nodes[node, ENTRY]  # a character model leaves it open
+        places, entries, labels = (self.nodes[name] for name in ("place", "entry", "label"))
+        words, ended = [], True
+        for node in self._path(place):
+            if ended and (spelt := places[node]) > 0:
+                entry = entries[node]  # a character model leaves it open
                 words.append(int(table[entry if entry >= 0 else table[spelt, SPELT], WORD]))
-            ended = self.nodes[node, LABEL] == space
-            node = self.nodes[node, PARENT]
+            ended = labels[node] == space
         return words[::-1]
 
-    def stood(self, place: int, now: int, frames: int) -> tuple[list[tuple[int, int]], list[float]]:
+    def _path(self, place: int) -> list[int]:
+        """The nodes of a prefix and of those that it begins with, without the empty one; the longest first."""
+        node, found, parents = int(self.beam["node"][place]), [], self.nodes["parent"]
+        while node > 0:
+            found.append(node)
+            node = int(parents[node])
+        return found
+
+    def stood(self, place: int, frames: int) -> tuple[list[tuple[int, int]], list[float]]:
         """For each label of a prefix the frames [first, last + 1) of its best path, and its peak there."""
-        link, spans, peaks = self.marks[place, ENDED], [], []
-        if self.beam[place, now + PATH_LETTER] > self.beam[place, now + PATH_BLANK]:
-            link = self.marks[place, LABELS]
-            spans.append((int(self.marks[place, SINCE]), frames))
-            peaks.append(float(self.beam[place, PEAK]))
+        here, spans, peaks = self.beam[place], [], []
+        link = here["ended"]
+        if here["path_letter"] > here["path_blank"]:
+            link = here["labels"]
+            spans.append((int(here["since"]), frames))
+            peaks.append(float(here["peak"]))
         while link >= 0:
-            before, first, end, peak = self.chains[link].tolist()
-            spans.append((int(first), int(end)))
+            link, first, end, peak = self.chains[link].tolist()
+            spans.append((first, end))
             peaks.append(peak)
-            link = int(before)
         return spans[::-1], peaks[::-1]
 
 

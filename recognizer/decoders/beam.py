@@ -226,13 +226,13 @@ class Beam(Decoder):
 
         tables = Tables.of(len(matrix), self.width, len(self.labels))
         floors = self.token_floor, self.beam_floor
-        size, now = search(matrix, self.blank, self.width, *floors, self._language(), *tables)
+        size = search(matrix, self.blank, self.width, *floors, self._language(), *tables)
         found = []
         for place in tables.best(size, self.nbest):
             labels = tables.written(place)
-            spans, peaks = tables.stood(place, now, len(matrix))
+            spans, peaks = tables.stood(place, len(matrix))
             confidences = tuple(math.exp(min(peak, 0.0)) for peak in peaks[: len(labels)])
-            score, gain = tables.worth[place, :2].tolist()
+            score, gain = float(tables.beam["sum"][place]), float(tables.beam["gain"][place])
             if math.isnan(score):
                 score = total(matrix, labels, self.blank)
             words = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,19 @@ from recognizer.native import part
 Ints = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 Floats = NDArray[np.float32]
+Row = Any
+"""Of a table with named columns: Numba finds the type of `row.name` in a fraction of the time of `table[row, NAME]`."""
+Rows = NDArray[Any]
 
 NONE, WORDS, CHARACTERS = range(3)
-PARENT, LABEL, CHILD, SIBLING, SLOT, STATE, PLACE, DONE, ENTRY, MATCH, COLUMNS = range(11)
-"""Whole numbers of a prefix: in their tree; its place in the beam; where a model stands, a word and hotwords; the state
-behind the word if it ended here and, with a lexicon, which one that is."""
-COMMITTED, OPEN, FINISHED = range(3)
-"""What is added for a prefix for good, for what is under way in it, and for the word in which it stands if it ends."""
+KNOWN = [("state", np.int64), ("place", np.int64), ("match", np.int64), ("committed", np.float64), ("open", np.float64)]
+"""What is known of a prefix: where a model stands, a word and hotwords; what is added for it for good, and for what is
+under way in it."""
+TREE = ("parent", "label", "child", "sibling", "slot", "done", "entry")
+PREFIX = np.dtype([*((name, np.int64) for name in TREE), *KNOWN, ("finished", np.float64)])
+"""A prefix: in their tree; its place in the beam; the state behind the word if it ended here and, with a lexicon, which
+one that is; what is known of it; what is added for the word in which it stands if it ends."""
+NEVER = -math.inf  # ln 0
 FOLD = 1  # beside the token the row of what is known of a label
 SPELT = 2  # beside LETTER and BRANCH of a tree of spellings
 UNKNOWN = -1  # the place in the tree of spellings of a word that has left it, and the token of what is in no list
@@ -72,31 +79,31 @@ class Language(NamedTuple):
 
 
 @part
-def find(lm: Language, node: int, key: int) -> int:
+def find(first: NDArray[np.int32], token: NDArray[np.int32], node: int, key: int) -> int:
     """The n-gram in which a token follows another one, or -1; those that follow lie side by side, sorted."""
-    low, high = np.int64(lm.first[node]), np.int64(lm.first[node + 1])
+    low, high = np.int64(first[node]), np.int64(first[node + 1])
     stop = high
     while low < high:
         middle = (low + high) // 2
-        if lm.token[middle] < key:
+        if token[middle] < key:
             low = middle + 1
         else:
             high = middle
-    return low if low < stop and lm.token[low] == key else -1
+    return low if low < stop and token[low] == key else -1
 
 
 @part
-def below(lm: Language, node: int, label: int) -> int:
+def below(table: NDArray[np.int32], node: int, label: int) -> int:
     """The row of the table to which a label leads from another one, or -1; children lie side by side, sorted."""
-    low, high = np.int64(lm.table[node, BRANCH]), np.int64(lm.table[node + 1, BRANCH])
+    low, high = np.int64(table[node, BRANCH]), np.int64(table[node + 1, BRANCH])
     stop = high
     while low < high:
         middle = (low + high) // 2
-        if lm.table[middle, LETTER] < label:
+        if table[middle, LETTER] < label:
             low = middle + 1
         else:
             high = middle
-    return low if low < stop and lm.table[low, LETTER] == label else -1
+    return low if low < stop and table[low, LETTER] == label else -1
 
 
 @part
@@ -111,7 +118,7 @@ def ask(lm: Language, state: int, token: int) -> tuple[float, int]:
                 state = np.int64(lm.suffix[state])
             return extra, 0
     while True:
-        node = token + 1 if state == 0 else find(lm, state, token)
+        node = token + 1 if state == 0 else find(lm.first, lm.token, state, token)
         if node >= 0:
             return extra + lm.value[node], np.int64(lm.suffix[node]) if node >= lm.top else node
         extra += lm.backoff[state]
@@ -119,16 +126,16 @@ def ask(lm: Language, state: int, token: int) -> tuple[float, int]:
 
 
 @part
-def finish(lm: Language, nodes: Ints, costs: Numbers, node: int) -> None:
-    """Write down what the word in which `node` stands is worth, as if it ended here, and the state behind it.
+def finish(lm: Language, prefix: Row) -> None:
+    """Write down what the word in which a prefix stands is worth, as if it ended here, and the state behind it.
 
     Of words that are spelt alike the one that is likeliest after those before it.
     """
-    place, state = nodes[node, PLACE], nodes[node, STATE]
+    place, state = prefix.place, prefix.state
     spelt = np.int64(lm.table[place, SPELT]) if place > 0 else UNKNOWN
     value, behind, entry = 0.0, state, spelt
     if lm.kind == WORDS:
-        value, likelier = -np.inf, True
+        value, likelier = NEVER, True
         while likelier:
             token = np.int64(lm.table[spelt, TOKEN]) if lm.closed else spelt
             other, then = ask(lm, state, token)
@@ -136,38 +143,36 @@ def finish(lm: Language, nodes: Ints, costs: Numbers, node: int) -> None:
                 value, behind, entry = other, then, spelt
             spelt = np.int64(lm.table[spelt, NEXT]) if lm.closed else UNKNOWN
             likelier = spelt >= 0
-    costs[node, FINISHED] = lm.weight * value + lm.bonus
-    nodes[node, DONE], nodes[node, ENTRY] = behind, entry
+    prefix.finished = lm.weight * value + lm.bonus
+    prefix.done, prefix.entry = behind, entry
 
 
 @part
-def extend(
-    lm: Language, nodes: Ints, costs: Numbers, node: int, label: int, new: Ints, worth: Numbers, spot: int
-) -> None:
-    """Write what is said of a prefix and one more label into a row like those of `nodes` and `costs`.
+def extend(lm: Language, prefix: Row, label: int, new: Row) -> None:
+    """Write what is known of a prefix and one more label into `new`, which has columns like those of KNOWN.
 
     What is committed is -inf where the lexicon has no such text.
     """
-    committed, open_ = costs[node, COMMITTED], 0.0
-    state, place, match = nodes[node, STATE], nodes[node, PLACE], nodes[node, MATCH]
+    committed, open_ = prefix.committed, 0.0
+    state, place, match = prefix.state, prefix.place, prefix.match
     if lm.kind == CHARACTERS:
         value, state = ask(lm, state, np.int64(lm.table[lm.each + label, 0]))
         committed += lm.weight * value + lm.bonus
     if lm.kind == WORDS or lm.closed:
         if label == lm.space:
             if lm.closed and (place == 0 or lm.table[place, SPELT] == UNKNOWN):
-                committed = -np.inf
+                committed = NEVER
             elif place != 0 and lm.kind != CHARACTERS:
-                if nodes[node, DONE] == UNKNOWN:
-                    finish(lm, nodes, costs, node)
-                committed += costs[node, FINISHED]
-                state = nodes[node, DONE]
+                if prefix.done == UNKNOWN:
+                    finish(lm, prefix)
+                committed += prefix.finished
+                state = prefix.done
             place = 0
         else:
             if place != UNKNOWN:
-                place = below(lm, place, label)
+                place = below(lm.table, place, label)
             if place == UNKNOWN and lm.closed:
-                committed = -np.inf
+                committed = NEVER
             elif lm.kind != CHARACTERS:
                 if place != UNKNOWN:
                     open_ = np.float64(lm.best[place])
@@ -183,7 +188,7 @@ def extend(
         key, at = np.int64(lm.table[lm.each + label, FOLD]), match
         match = lm.match if lm.space < 0 or label == lm.space else lm.hot
         while at >= 0:
-            child = below(lm, at, key)
+            child = below(lm.table, at, key)
             if child >= 0:
                 match = child
                 break
@@ -191,26 +196,24 @@ def extend(
         if lm.space < 0:
             committed += lm.earned[match - lm.match, WHOLE]
         open_ += lm.earned[match - lm.match, PART]
-    new[spot, PARENT], new[spot, LABEL], new[spot, CHILD] = node, label, -1
-    new[spot, STATE], new[spot, PLACE], new[spot, MATCH] = state, place, match
-    new[spot, DONE], new[spot, ENTRY] = UNKNOWN, UNKNOWN
-    worth[spot, COMMITTED], worth[spot, OPEN] = committed, open_
+    new.state, new.place, new.match = state, place, match
+    new.committed, new.open = committed, open_
 
 
 @part
-def conclude(lm: Language, nodes: Ints, costs: Numbers, node: int) -> float:
+def conclude(lm: Language, prefix: Row) -> float:
     """All that is added to a text that ends with this prefix; -inf if its last word is not one of the lexicon's."""
-    gain, state, place = costs[node, COMMITTED], nodes[node, STATE], nodes[node, PLACE]
+    gain, state, place = prefix.committed, prefix.state, prefix.place
     if lm.closed and place != 0 and lm.table[place, SPELT] == UNKNOWN:
-        return -np.inf
+        return NEVER
     if (lm.kind == WORDS or (lm.closed and lm.kind == NONE)) and place != 0:
-        if nodes[node, DONE] == UNKNOWN:
-            finish(lm, nodes, costs, node)
-        gain += costs[node, FINISHED]
-        state = nodes[node, DONE]
+        if prefix.done == UNKNOWN:
+            finish(lm, prefix)
+        gain += prefix.finished
+        state = prefix.done
     if lm.kind != NONE and lm.end != UNKNOWN:
         value, state = ask(lm, state, lm.end)
         gain += lm.weight * value
     if lm.hot >= 0 and lm.space >= 0:
-        gain += lm.earned[nodes[node, MATCH] - lm.match, WHOLE]
+        gain += lm.earned[prefix.match - lm.match, WHOLE]
     return gain

@@ -13,37 +13,25 @@ import math
 
 import numpy as np
 
-from recognizer.decoders.fusion import (
-    CHILD,
-    COLUMNS,
-    COMMITTED,
-    LABEL,
-    MATCH,
-    OPEN,
-    PARENT,
-    PLACE,
-    SIBLING,
-    SLOT,
-    STATE,
-    Floats,
-    Ints,
-    Language,
-    Numbers,
-    conclude,
-    extend,
-)
+from recognizer.decoders.fusion import KNOWN, NEVER, UNKNOWN, Floats, Ints, Language, Row, Rows, conclude, extend
 from recognizer.decoders.hotwords import RISE
 from recognizer.native import compiled, part
 
-NODE, CHOSEN, ENDED, CLOSED, LABELS, SINCE, MARKS = range(7)
-"""Whole numbers of a place in the beam: its prefix, whether it stays, and of its best path the chain of the labels that
-are over, the same when the frame began, that of those before the last label, and where the last one began."""
-BLANKS, LETTERS, WHOLE, PATH_BLANK, PATH_LETTER, TURN = range(6)
-"""Logarithms of a place: mass of the paths that end in the blank, in the last label, in either; the best path that ends
-in the blank, in the last label. All stand there twice, for this frame and the next one, TURN columns apart."""
-PEAK = 2 * TURN  # of the last label, on the best path
-MASS, SCORE = 2, 3  # of a candidate, beside what is COMMITTED and OPEN
-SUM, GAIN = 0, 1  # of what is left in the end, in the same table
+MARKS = ("node", "chosen", "ended", "closed", "labels", "since")
+MASSES = ("blanks", "letters", "whole", "path_blank", "path_letter")
+LOGARITHMS = (*MASSES, *("then_" + name for name in MASSES), "peak", "sum", "gain")
+PLACE = np.dtype([*((name, np.int64) for name in MARKS), *((name, np.float64) for name in LOGARITHMS)])
+"""A place in the beam: its prefix, whether it stays, and of its best path the chain of the labels that are over, the
+same when the frame began, that of those before the last label, and where the last one began. Then logarithms: the mass
+of the paths that end in the blank, in the last label, in either; the best path that ends in the blank, in the last
+label; all of them again for the next frame. The peak of the last label, on the best path. In the end, the sum of the
+paths, and what is added to it."""
+WAYS = ("slot", "parent", "label")
+CANDIDATE = np.dtype([*((name, np.int64) for name in WAYS), *KNOWN, ("mass", np.float64), ("score", np.float64)])
+"""What may be in the next beam: from which place; as a prefix, the label -1 if it is the same one; its mass, and that
+with all that is added."""
+CHAIN = np.dtype([("before", np.int64), ("first", np.int64), ("end", np.int64), ("peak", np.float64)])
+"""A label of a best path that is over: the row of the one before, its frames [first, end), its peak."""
 TOO_SMALL = -40.0  # ln: what is added below this share changes no float64
 LOWEST = -1.7e308
 
@@ -59,53 +47,52 @@ def add(one: float, other: float) -> float:
 
 
 @part
-def leave(beam: Numbers, marks: Ints, nodes: Ints, slot: int, label: int, now: int) -> tuple[float, float, int]:
+def leave(place: Row, nodes: Rows, label: int) -> tuple[float, float, int]:
     """What a prefix hands on to itself and one more label: its mass, its best path, and the labels on that."""
-    mass, path, chain = beam[slot, now + BLANKS], beam[slot, now + PATH_BLANK], marks[slot, CLOSED]
-    if nodes[marks[slot, NODE], LABEL] != label:  # else only through the blank
-        mass, chain = beam[slot, now + WHOLE], marks[slot, ENDED]
-        if beam[slot, now + PATH_LETTER] > path:
-            path = beam[slot, now + PATH_LETTER]
+    mass, path, chain = place.blanks, place.path_blank, place.closed
+    if nodes[place.node].label != label:  # else only through the blank
+        mass, chain = place.whole, place.ended
+        if place.path_letter > path:
+            path = place.path_letter
     return mass, path, chain
 
 
 @part
-def stay(beam: Numbers, marks: Ints, nodes: Ints, slot: int, frame: Floats, blank: int, t: int, now: int) -> float:
+def stay(place: Row, beam: Rows, nodes: Rows, frame: Floats, blank: int, t: int) -> float:
     """The same prefix again: through the blank, its last label, or from a shorter one in the beam. Its mass."""
-    then = TURN - now
-    node, path = marks[slot, NODE], beam[slot, now + PATH_BLANK]
-    blanks, letters, peak = beam[slot, now + WHOLE] + frame[blank], -np.inf, -np.inf
-    if beam[slot, now + PATH_LETTER] > path:
-        path = beam[slot, now + PATH_LETTER]
-    beam[slot, then + BLANKS], beam[slot, then + PATH_BLANK] = blanks, path + frame[blank]
-    path, parent = -np.inf, nodes[node, PARENT]
-    if parent >= 0:
-        label, source = nodes[node, LABEL], nodes[parent, SLOT]
+    node, path, silence = nodes[place.node], place.path_blank, frame[blank]
+    blanks, letters, peak = place.whole + silence, NEVER, NEVER
+    if place.path_letter > path:
+        path = place.path_letter
+    place.then_blanks, place.then_path_blank = blanks, path + silence
+    path = NEVER
+    if node.parent >= 0:
+        label, source = node.label, nodes[node.parent].slot
         peak = frame[label]
-        letters, path = beam[slot, now + LETTERS] + peak, beam[slot, now + PATH_LETTER] + peak
+        letters, path = place.letters + peak, place.path_letter + peak
         if source >= 0:
-            mass, begun, chain = leave(beam, marks, nodes, source, label, now)
+            mass, begun, chain = leave(beam[source], nodes, label)
             letters = add(letters, mass + peak)
             if begun + peak > path:
                 path = begun + peak
-                marks[slot, LABELS], marks[slot, SINCE], beam[slot, PEAK] = chain, t, peak
-        if peak > beam[slot, PEAK]:
-            beam[slot, PEAK] = peak
-    beam[slot, then + LETTERS], beam[slot, then + PATH_LETTER] = letters, path
+                place.labels, place.since, place.peak = chain, t, peak
+        if peak > place.peak:
+            place.peak = peak
+    place.then_letters, place.then_path_letter = letters, path
     return add(blanks, letters)
 
 
 @part
-def select(worth: Numbers, order: Ints, size: int, count: int) -> None:
+def select(new: Rows, order: Ints, size: int, count: int) -> None:
     """Bring the best `count` of `size` candidates to the front (Hoare, *Algorithm 65: Find*, 1961)."""
     low, high = 0, size - 1
     while low < high:
-        pivot = worth[order[(low + high) // 2], SCORE]
+        pivot = new[order[(low + high) // 2]].score
         left, right = low, high
         while left <= right:
-            while worth[order[left], SCORE] > pivot:
+            while new[order[left]].score > pivot:
                 left += 1
-            while worth[order[right], SCORE] < pivot:
+            while new[order[right]].score < pivot:
                 right -= 1
             if left <= right:
                 order[left], order[right] = order[right], order[left]
@@ -117,18 +104,19 @@ def select(worth: Numbers, order: Ints, size: int, count: int) -> None:
 
 
 @part
-def born(nodes: Ints, costs: Numbers, new: Ints, worth: Numbers, spot: int, tree: int) -> int:
+def born(nodes: Rows, new: Row, tree: int) -> int:
     """The node of a candidate; a new one, numbered `tree`, if its prefix never was in the beam."""
-    parent, label = new[spot, PARENT], new[spot, LABEL]
-    child = nodes[parent, CHILD]
-    while child >= 0 and nodes[child, LABEL] != label:
-        child = nodes[child, SIBLING]
+    parent = nodes[new.parent]
+    child = parent.child
+    while child >= 0 and nodes[child].label != new.label:
+        child = nodes[child].sibling
     if child < 0:
-        child = tree
-        for column in range(COLUMNS):
-            nodes[child, column] = new[spot, column]
-        costs[child, COMMITTED], costs[child, OPEN] = worth[spot, COMMITTED], worth[spot, OPEN]
-        nodes[child, SIBLING], nodes[parent, CHILD] = nodes[parent, CHILD], child
+        child, node = tree, nodes[tree]
+        node.parent, node.label, node.child, node.sibling = new.parent, new.label, UNKNOWN, parent.child
+        node.state, node.place, node.match = new.state, new.place, new.match
+        node.done, node.entry = UNKNOWN, UNKNOWN
+        node.committed, node.open = new.committed, new.open
+        parent.child = child
     return child
 
 
@@ -140,18 +128,15 @@ def search(
     least: float,
     span: float,
     lm: Language,
-    nodes: Ints,
-    costs: Numbers,
-    chains: Numbers,
-    beam: Numbers,
-    marks: Ints,
-    new: Ints,
-    worth: Numbers,
+    nodes: Rows,
+    chains: Rows,
+    beam: Rows,
+    new: Rows,
     live: Ints,
     order: Ints,
     tokens: Ints,
     taken: Ints,
-) -> tuple[int, int]:
+) -> int:
     """Walk through one matrix [T, A].
 
     Args:
@@ -160,144 +145,152 @@ def search(
         nodes: and all that follow: see `Tables`.
 
     Returns:
-        How many prefixes are left, and in which column of `beam` their masses begin. Their places are the first in
-        `live`; of each `marks` has its NODE, and `worth` in SUM ln of the sum of its paths and in GAIN what is added.
+        How many prefixes are left. Their places in `beam` are the first in `live`.
     """
     frames, labels = matrix.shape
     for place in range(2 * width):
         live[place] = order[place] = place
     for label in range(labels):
         taken[label] = -1
-    for column in range(COLUMNS):
-        nodes[0, column] = -1
-    nodes[0, SLOT], nodes[0, STATE], nodes[0, PLACE], nodes[0, MATCH] = 0, lm.start, 0, lm.match
-    costs[0, COMMITTED] = costs[0, OPEN] = 0.0
-    for column in range(TURN):
-        beam[0, column] = -np.inf
-    beam[0, BLANKS] = beam[0, WHOLE] = beam[0, PATH_BLANK] = 0.0
-    marks[0, NODE], marks[0, ENDED] = 0, -1
-    now, size, tree, links, looks = 0, 1, 1, 0, 0
+    root, here = nodes[0], beam[0]
+    root.parent = root.label = root.child = root.sibling = root.done = root.entry = UNKNOWN
+    root.slot, root.state, root.place, root.match = 0, lm.start, 0, lm.match
+    root.committed = root.open = 0.0
+    here.node, here.ended = 0, UNKNOWN
+    here.blanks = here.whole = here.path_blank = 0.0
+    here.letters = here.path_letter = here.peak = NEVER
+    zero = np.int64(0)  # a bare 0 is of a type of its own, and Numba would compile what is called with it twice
+    tree, links, looks, size = zero + 1, zero, zero, zero + 1
     bonus = lm.bonus if lm.bonus > 0.0 else 0.0
     for t in range(frames):
-        frame, then = matrix[t], TURN - now
+        frame = matrix[t]
         highest = frame[0]
         for label in range(labels):
             if frame[label] > highest:
                 highest = frame[label]
-        count, likeliest = 0, -np.inf
+        begins, likeliest = zero, NEVER
         for label in range(labels):
             value = frame[label]
-            if (value >= least or value == highest) and value > -np.inf and label != blank:
-                tokens[count] = label
-                count += 1
+            if (value >= least or value == highest) and value > NEVER and label != blank:
+                tokens[begins] = label
+                begins += 1
                 if value > likeliest:
                     likeliest = value
-        begins = count
-        for place in range(size):
-            s = live[place]
-            marks[s, CHOSEN], marks[s, CLOSED] = 0, marks[s, ENDED]
-            if beam[s, now + PATH_LETTER] > beam[s, now + PATH_BLANK]:
-                chains[links, 0], chains[links, 1] = marks[s, LABELS], marks[s, SINCE]
-                chains[links, 2], chains[links, 3] = t, beam[s, PEAK]
-                marks[s, ENDED] = links
+        for i in range(size):
+            here = beam[live[i]]
+            here.chosen, here.closed = 0, here.ended
+            if here.path_letter > here.path_blank:
+                chain = chains[links]
+                chain.before, chain.first = here.labels, here.since
+                chain.end, chain.peak = t, here.peak
+                here.ended = links
                 links += 1
-        count, best, worst = 0, -np.inf, LOWEST
-        for place in range(size):
-            s = live[place]
-            node, mass = marks[s, NODE], stay(beam, marks, nodes, s, frame, blank, t, now)
+        count, best, worst = zero, NEVER, LOWEST
+        for i in range(size):
+            here = beam[live[i]]
+            node, mass = nodes[here.node], stay(here, beam, nodes, frame, blank, t)
             if width == 1:  # a beam of one keeps one ending, and is the best path
-                worse = BLANKS if beam[s, then + BLANKS] < beam[s, then + LETTERS] else LETTERS
-                mass = beam[s, then + LETTERS - worse]
-                beam[s, then + worse] = beam[s, then + PATH_BLANK + worse] = -np.inf
-            beam[s, then + WHOLE] = mass
-            score = mass + (costs[node, COMMITTED] + costs[node, OPEN])
-            if score > -np.inf:
+                if here.then_blanks < here.then_letters:
+                    mass = here.then_letters
+                    here.then_blanks = here.then_path_blank = NEVER
+                else:
+                    mass = here.then_blanks
+                    here.then_letters = here.then_path_letter = NEVER
+            here.then_whole = mass
+            score = mass + (node.committed + node.open)
+            if score > NEVER:
                 if score > best:
                     best = score
-                spot = order[count]
-                new[spot, SLOT], new[spot, LABEL], worth[spot, SCORE] = s, -1, score
+                way = new[order[count]]
+                way.slot, way.label, way.score = live[i], UNKNOWN, score
                 count += 1
         # Longer prefixes. What a language model adds is at most the bonus, so most of them need not ask it.
-        for place in range(size if begins > 0 else 0):
-            s = live[place]
-            node, whole = marks[s, NODE], beam[s, now + WHOLE]
-            last = nodes[node, LABEL]
-            bound = costs[node, COMMITTED] + bonus + lm.earned[nodes[node, MATCH] - lm.match, RISE]
+        for i in range(size if begins > 0 else zero):
+            here = beam[live[i]]
+            node, whole = nodes[here.node], here.whole
+            bound = node.committed + bonus + lm.earned[node.match - lm.match, RISE]
             floor = best + span if best + span > worst else worst
             if whole + likeliest + bound < floor:
                 continue
             looks += 1
-            child = nodes[node, CHILD]
+            child = node.child
             while child >= 0:
-                if nodes[child, SLOT] >= 0:
-                    taken[nodes[child, LABEL]] = looks
-                child = nodes[child, SIBLING]
-            for i in range(begins):
-                label = tokens[i]
-                mass = frame[label] + (beam[s, now + BLANKS] if label == last else whole)
+                longer = nodes[child]
+                if longer.slot >= 0:
+                    taken[longer.label] = looks
+                child = longer.sibling
+            for j in range(begins):
+                label = tokens[j]
+                mass = frame[label] + (here.blanks if label == node.label else whole)
                 if mass + bound < floor or taken[label] == looks:
                     continue
-                spot = order[count]
-                extend(lm, nodes, costs, node, label, new, worth, spot)
-                score = mass + (worth[spot, COMMITTED] + worth[spot, OPEN])
+                way = new[order[count]]
+                extend(lm, node, label, way)
+                score = mass + (way.committed + way.open)
                 if score < floor:
                     continue
-                new[spot, SLOT], worth[spot, MASS], worth[spot, SCORE] = s, mass, score
+                way.slot, way.parent, way.label = live[i], here.node, label
+                way.mass, way.score = mass, score
                 count += 1
                 if count == 2 * width:
                     count = width
-                    select(worth, order, 2 * width, count)
-                    worst = worth[order[width - 1], SCORE]
+                    select(new, order, 2 * width, count)
+                    worst = new[order[width - 1]].score
                 if score > best:
                     best = score
                 floor = best + span if best + span > worst else worst
         if count > width:
-            select(worth, order, count, width)
+            select(new, order, count, width)
             count = width
         for i in range(count):
-            spot = order[i]
-            if new[spot, LABEL] < 0 and worth[spot, SCORE] >= best + span:
-                marks[new[spot, SLOT], CHOSEN] = 1
-        kept, free = 0, size  # places that are left become free when the frame is over: longer prefixes look there
-        for place in range(size):
-            s = live[place]
-            if marks[s, CHOSEN] == 1:
-                live[place], live[kept] = live[kept], s
+            way = new[order[i]]
+            if way.label < 0 and way.score >= best + span:
+                beam[way.slot].chosen = 1
+        kept, free = zero, size  # places that are left become free when the frame is over: longer prefixes look there
+        for i in range(size):
+            s = live[i]
+            if beam[s].chosen == 1:
+                live[i], live[kept] = live[kept], s
                 kept += 1
             else:
-                nodes[marks[s, NODE], SLOT] = -1
+                nodes[beam[s].node].slot = UNKNOWN
         for i in range(count):
-            spot = order[i]
-            label = new[spot, LABEL]
-            if label >= 0 and worth[spot, SCORE] >= best + span:
-                s, node = live[free], born(nodes, costs, new, worth, spot, tree)
+            way = new[order[i]]
+            if way.label >= 0 and way.score >= best + span:
+                s, born_as = live[free], born(nodes, way, tree)
                 live[free], live[kept] = live[kept], s
                 kept, free = kept + 1, free + 1
-                if node == tree:
+                if born_as == tree:
                     tree += 1
-                _, path, chain = leave(beam, marks, nodes, new[spot, SLOT], label, now)
-                nodes[node, SLOT] = s
-                marks[s, NODE], marks[s, ENDED], marks[s, LABELS], marks[s, SINCE] = node, -1, chain, t
-                beam[s, then + BLANKS] = beam[s, then + PATH_BLANK] = -np.inf
-                beam[s, then + LETTERS] = beam[s, then + WHOLE] = worth[spot, MASS]
-                beam[s, then + PATH_LETTER], beam[s, PEAK] = path + frame[label], frame[label]
-        now, size = then, kept
+                _, path, closed = leave(beam[way.slot], nodes, way.label)
+                nodes[born_as].slot = s
+                here, peak = beam[s], frame[way.label]
+                here.node, here.ended = born_as, UNKNOWN
+                here.labels, here.since, here.peak = closed, t, peak
+                here.then_blanks = here.then_path_blank = NEVER
+                here.then_letters = here.then_whole = way.mass
+                here.then_path_letter = path + peak
+        size = kept
         if size == 0:  # every text has probability 0
             break
+        for i in range(size):
+            here = beam[live[i]]
+            here.blanks, here.letters, here.whole = here.then_blanks, here.then_letters, here.then_whole
+            here.path_blank, here.path_letter = here.then_path_blank, here.then_path_letter
 
-    whole_words, first, best = False, 0, -np.inf
-    for place in range(size):
-        s = live[place]
-        node = marks[s, NODE]
-        worth[s, SUM], worth[s, GAIN] = beam[s, now + WHOLE], conclude(lm, nodes, costs, node)
-        whole_words = whole_words or worth[s, GAIN] > -np.inf
-        score = beam[s, now + WHOLE] + (costs[node, COMMITTED] + costs[node, OPEN])
+    whole_words, first, best = False, zero, NEVER
+    for i in range(size):
+        here = beam[live[i]]
+        node = nodes[here.node]
+        here.sum, here.gain = here.whole, conclude(lm, node)
+        whole_words = whole_words or here.gain > NEVER
+        score = here.whole + (node.committed + node.open)
         if score > best:
-            best, first = score, s
+            best, first = score, live[i]
     if size > 0 and not whole_words:  # no word of a lexicon is complete: the best prefix, back to where one was
-        node = marks[first, NODE]
-        while worth[first, GAIN] == -np.inf:
-            node = nodes[node, PARENT]
-            worth[first, GAIN] = conclude(lm, nodes, costs, node)
-        marks[first, NODE], worth[first, SUM] = node, np.nan
-    return size, now
+        here = beam[first]
+        while here.gain == NEVER:
+            here.node = nodes[here.node].parent
+            here.gain = conclude(lm, nodes[here.node])
+        here.sum = np.nan
+    return size
