@@ -11,15 +11,16 @@ import pytorch_lightning as lightning
 import torch
 from torch.utils.data import DataLoader
 
-from recognizer import frontends, manifest, variations
+from recognizer import frontends, manifest, shards, variations
 from recognizer.alphabet import Alphabet, Form, Split
 from recognizer.augment import Augment
 from recognizer.batch import Batch
 from recognizer.build import build
 from recognizer.errors import ConfigError, nearest
 from recognizer.frontends import Frontend
-from recognizer.part import Listed, Loader, Part
-from recognizer.sampler import Bins
+from recognizer.packed import Packed
+from recognizer.part import Files, Listed, Loader, Part
+from recognizer.sampler import Draws
 from recognizer.samples import SAMPLES
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,9 @@ class Corpus(lightning.LightningDataModule):
     """Training, validation and test sets of one kind of files.
 
     Args:
-        train: one or more manifests to learn from.
-        val: one or more manifests to validate on; none: some speakers of the training set are held out.
-        test: one or more manifests for `trainer.test`.
+        train: one or more manifests to learn from; or one or more folders of shards that data.shards wrote.
+        val: the same to validate on; none: some speakers of the training manifests are held out.
+        test: the same for `trainer.test`.
         sample: in place of manifests, an embedded corpus ("digits", "ink", "lines") that is made on the spot.
         folder: where the embedded corpus is made.
         frontend: name and settings of the front end.
@@ -52,6 +53,7 @@ class Corpus(lightning.LightningDataModule):
         cache: MiB of signals kept in memory by each process, so that files are read once.
         seed: of shuffling and augmentation.
         weights: how often the utterances of each manifest of `train` come in an epoch, see `Bins`; none: each once.
+        window: of shards, how many utterances each worker holds, undecoded, to find some of like length.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Corpus(lightning.LightningDataModule):
         cache: int = 2048,
         seed: int = 0,
         weights: list[float] | None = None,
+        window: int = 1000,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -85,8 +88,9 @@ class Corpus(lightning.LightningDataModule):
             raise ConfigError("data", f"{found}: one of the two must be given", "set data.train to a manifest")
         if sample and sample not in SAMPLES:
             raise ConfigError("data.sample", f"unknown name {sample!r}", nearest(sample, SAMPLES))
-        if batch_frames < 1 or batch_most < 1:
-            raise ConfigError("data", f"batch_frames {batch_frames}, batch_most {batch_most}", "use at least 1")
+        if min(batch_frames, batch_most, window) < 1:
+            found = f"batch_frames {batch_frames}, batch_most {batch_most}, window {window}"
+            raise ConfigError("data", found, "use at least 1")
         tables = 1 if sample or isinstance(train, str) else len(train)
         if weights is not None and not (len(weights) == tables and all(0 < weight < math.inf for weight in weights)):
             raise ConfigError("data.weights", f"is {weights}", f"give {tables} numbers above 0, as many as manifests")
@@ -98,7 +102,7 @@ class Corpus(lightning.LightningDataModule):
         self.vary = variations.build(self.frontend["name"], vary)
         self._alphabet: Alphabet | None = None
         self._parts: dict[str, Part] = {}
-        self._bins: Bins | None = None  # of the training set, once there is a loader
+        self._draws: Draws[Any] | None = None  # of the training set, once there is a loader
         self._resumed: dict[str, int] = {}
 
     def prepare_data(self) -> None:
@@ -114,44 +118,60 @@ class Corpus(lightning.LightningDataModule):
     def _letters(self) -> Alphabet:
         if self._alphabet is None:
             self.prepare_data()
-            texts = self.hparams["alphabet"] or "\n".join(utterance.text or "" for _, utterance in self._training()[0])
-            texts = texts.lower() if self.hparams["lower"] else texts
-            self._alphabet = Alphabet.of(texts.split("\n"), self.hparams["form"], self.hparams["split"])
+            texts = [self.hparams["alphabet"]] if self.hparams["alphabet"] else self._texts()
+            texts = [text.lower() for text in texts] if self.hparams["lower"] else texts
+            self._alphabet = Alphabet.of(texts, self.hparams["form"], self.hparams["split"])
         return self._alphabet
+
+    def _texts(self) -> list[str]:
+        """What is written in the training set; of shards, whose texts are not at hand, the pieces of it."""
+        if indices := self._indices("train"):
+            return [one for index in indices for one in (index.lower if self.hparams["lower"] else index.characters)]
+        return [utterance.text or "" for _, utterance in self._training()[0]]
 
     def setup(self, stage: str) -> None:
         """Read the manifests, measure every file, and leave out those that cannot be used, by name."""
         if self._parts:
             return
-        train, val = self._training()
-        test = self._listed("test")
+        listed = dict(zip(("train", "val", "test"), [*self._training(), self._rows("test")], strict=True))
         letters = self._letters()
         chosen = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage, ("train", "val", "test"))
-        for name, utterances in (("train", train), ("val", val), ("test", test)):
-            if name in chosen and utterances:
-                self._parts[name] = self._part(name, utterances, letters)
-
-    def _part(self, name: str, listed: list[Listed], alphabet: Alphabet) -> Part:
-        given: dict[str, Any] = {key: self.hparams[key] for key in ("lower", "drop_unknown", "cache", "seed")}
-        if name == "train":
-            given |= {"vary": self.vary, "augment": self.augment, "nothing": self.hparams["nothing"]}
-        return Part(name, listed, self.frames, alphabet, **given)
+        for name in chosen:
+            given: dict[str, Any] = {key: self.hparams[key] for key in ("lower", "drop_unknown", "seed")}
+            if name == "train":
+                given |= {"vary": self.vary, "augment": self.augment, "nothing": self.hparams["nothing"]}
+            if indices := self._indices(name):
+                self._parts[name] = Packed(name, indices, self.frames, letters, self.hparams["window"], **given)
+            elif listed[name]:
+                self._parts[name] = Files(name, listed[name], self.frames, letters, self.hparams["cache"], **given)
 
     def _training(self) -> tuple[list[Listed], list[Listed]]:
-        train, val = self._listed("train"), self._listed("val")
-        if val:
-            return train, val
+        """What manifests name to learn from and to validate on; without the latter some people are held out."""
+        train = self._rows("train")
+        if self._named("val"):
+            return train, self._rows("val")
+        if not train:
+            raise ConfigError("data.val", "none is given, and no people are held out of shards", "set data.val")
         _, held = manifest.split([utterance for _, utterance in train], self.hparams["val_fraction"])
         out = {id(utterance) for utterance in held}
         return [row for row in train if id(row[1]) not in out], [row for row in train if id(row[1]) in out]
 
-    def _listed(self, name: str) -> list[Listed]:
+    def _rows(self, name: str) -> list[Listed]:
+        paths = [] if self._packed(name) else self._named(name)
+        return [(number, row) for number, path in enumerate(paths) for row in manifest.read(path)]
+
+    def _indices(self, name: str) -> list[shards.Index]:
+        return [shards.Index.read(path) for path in self._named(name)] if self._packed(name) else []
+
+    def _packed(self, name: str) -> bool:
+        return shards.packed(self._named(name), f"data.{name}")
+
+    def _named(self, name: str) -> list[str]:
+        """The paths that the settings give for a part."""
         if self.hparams["sample"]:
-            paths = [str(Path(self.hparams["folder"]) / self.hparams["sample"] / f"{name}.tsv")]
-        else:
-            given = self.hparams[name]
-            paths = [given] if isinstance(given, str) else list(given)
-        return [(number, row) for number, path in enumerate(paths) if path for row in manifest.read(path)]
+            return [str(Path(self.hparams["folder"]) / self.hparams["sample"] / f"{name}.tsv")]
+        given = self.hparams[name]
+        return [path for path in ([given] if isinstance(given, str) else given) if path]
 
     def _loader(self, name: str) -> DataLoader[Batch]:
         part = self._parts.get(name)
@@ -159,21 +179,20 @@ class Corpus(lightning.LightningDataModule):
             raise ConfigError(f"data.{name}", "no manifest was given", f"set data.{name}")
         trainer = self.trainer
         learning = name == "train"
-        sampler = Bins(
-            part.lengths,
-            self.hparams["batch_frames"],
+        workers = self.hparams["workers"]
+        sampler = part.sampler(
+            workers,
+            budget=self.hparams["batch_frames"],
             shuffle=learning,
             seed=self.hparams["seed"],
             rank=trainer.global_rank if trainer else 0,
             world=trainer.world_size if trainer else 1,
             most=self.hparams["batch_most"],
-            origins=part.origins if learning else (),
-            weights=(learning and self.hparams["weights"]) or [1.0] * (max(part.origins) + 1 if learning else 1),
+            weights=(learning and self.hparams["weights"]) or [1.0] * (max(part.origins) + 1),
         )
         if learning:
-            self._bins = sampler
+            self._draws = sampler
             self._resume(sampler)
-        workers = self.hparams["workers"]
         return Loader(
             part,
             sampler=sampler,
@@ -185,25 +204,26 @@ class Corpus(lightning.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """The epoch and how many of its batches each rank has learnt from, so that a run can go on in the middle."""
-        if self._bins is None or self.trainer is None:
+        if self._draws is None or self.trainer is None:
             return {}
-        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
-        return {"epoch": self._bins.epoch, "batches": progress.processed, "of": len(self._bins)}
+        done: int = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed
+        plan = self._draws
+        return {"epoch": plan.epoch, "batches": done, "of": len(plan), "lanes": plan.lanes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on there; Lightning calls it before it asks for the batches."""
         self._resumed = state_dict
 
-    def _resume(self, sampler: Bins) -> None:
+    def _resume(self, sampler: Draws[Any]) -> None:
         if not self._resumed:
             return
-        done, of = self._resumed["batches"], self._resumed["of"]
-        if done < of != len(sampler):
+        epoch, done, of = (self._resumed[key] for key in ("epoch", "batches", "of"))
+        if done < of and (of, self._resumed.get("lanes", 0)) != (len(sampler), sampler.lanes):
             log.warning(
-                "data: %d batches an epoch where the run that goes on had %d: in the rest of epoch %d"
-                " some utterances come again and some not at all", len(sampler), of, self._resumed["epoch"],
+                "data: the batches of epoch %d are others than in the run that goes on, %d where it had %d:"
+                " in the rest of it some utterances come again and some not at all", epoch, len(sampler), of,
             )  # fmt: skip
-        sampler.resume(self._resumed["epoch"], done if done < of else len(sampler))
+        sampler.resume(epoch, done if done < of else len(sampler))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches in a new order each epoch, varied and augmented."""

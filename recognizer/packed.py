@@ -55,7 +55,7 @@ class Packed(Part):
         super().__init__(name, frontend, **given)
         self.alphabet, self.lower, self.window = alphabet, lower, window
         self.shards = [shard for index in indices for shard in index.frames]
-        self.corpora = [place for place, index in enumerate(indices) for _ in index.frames]
+        self.origins = [place for place, index in enumerate(indices) for _ in index.frames]
         files = [index.folder / file for index in indices for file in index.names]
         self._reader = Reader(files, numpy.cumsum([0, *map(len, self.shards)]))
         self._spans: tuple[Span, ...] = ()
@@ -72,13 +72,13 @@ class Packed(Part):
         margin = 2 * frontend.margin
         self.shards = [
             [round(scales[place] * frames) + margin for frames in shard]
-            for place, shard in zip(self.corpora, self.shards, strict=True)
+            for place, shard in zip(self.origins, self.shards, strict=True)
         ]
         self.lengths = [frames for shard in self.shards for frames in shard]
 
     def sampler(self, workers: int, **given: Any) -> Lanes:
         """The batches of a rank, see `Lanes`."""
-        return Lanes(self.shards, origins=self.corpora, workers=workers, window=self.window, **given)
+        return Lanes(self.shards, origins=self.origins, workers=workers, window=self.window, **given)
 
     def __getitem__(self, draw: Draw | Haul) -> Batch:
         if draw[1] and draw[2:] and draw[2:] != (self._spans,):
@@ -114,7 +114,7 @@ class Packed(Part):
         """How many frames this front end makes of one that was counted; 1 if it is set alike."""
         if index.frontend == self.frontend.config() or not index.count:
             return 1.0
-        begin = int(self._reader.starts[self.corpora.index(place)])
+        begin = int(self._reader.starts[self.origins.index(place)])
         counted = made = 0
         for number in range(begin, begin + min(PROBED, len(index.frames[0]))):
             try:

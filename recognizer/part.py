@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import logging
 import time
@@ -17,15 +18,17 @@ from recognizer.alphabet import Alphabet
 from recognizer.augment import Augment
 from recognizer.batch import HOLLOW, Batch, Sample, collate
 from recognizer.errors import AlphabetError, InputError, ManifestError
-from recognizer.frontends import Frontend
+from recognizer.frontends.base import Frontend
 from recognizer.manifest import Utterance
-from recognizer.sampler import Draw
-from recognizer.variations import Variation
+from recognizer.sampler import Bins, Draw, Draws
+from recognizer.variations.base import Variation
 
 log = logging.getLogger(__name__)
 
 Listed = tuple[int, Utterance]
 """The number of a manifest, and an utterance of it."""
+Read = tuple[Any, list[int], Utterance]
+"""A signal, its labels, and the utterance with its text as it is learnt."""
 
 
 class Loader(DataLoader[Batch]):
@@ -44,22 +47,94 @@ class Loader(DataLoader[Batch]):
             begun = time.perf_counter()
 
 
-class Part(Dataset[Batch]):
+class Part(Dataset[Batch], abc.ABC):
     """The training, the validation or the test set: an index is a draw of the sampler, an item a whole batch.
 
     Args:
         name: of the set, for messages.
+        frontend: makes its signals frames.
+        vary, augment, nothing, seed: see `Corpus`.
+
+    Attributes:
+        lengths: frames of each utterance.
+        origins: the manifest in which each utterance stands, or each shard, as a number.
+    """
+
+    lengths: list[int]
+    origins: list[int]
+
+    def __init__(
+        self,
+        name: str,
+        frontend: Frontend[Any],
+        vary: Variation[Any] | None = None,
+        augment: Augment | None = None,
+        nothing: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.name, self.frontend, self.augment = name, frontend, augment
+        self.vary, self.share, self.seed = vary, nothing, seed
+
+    @abc.abstractmethod
+    def sampler(self, workers: int, **given: Any) -> Draws[Any]:
+        """What says which utterances make a batch, where so many workers read; `given` as `Bins` takes it."""
+
+    @abc.abstractmethod
+    def _read(self, index: int) -> Read:
+        """Utterance number `index`; raises InputError if it cannot be read."""
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        epoch, members = draw
+        samples = []
+        for member in members:
+            try:
+                samples.append(self._sample(member, epoch))
+            except InputError as error:
+                log.warning("left out of a batch of %s: %s", self.name, error)
+        samples += self._nothing(samples, epoch, members) if self.share else []
+        # Every rank must take every step, so a batch of nothing but broken files becomes one frame with no text.
+        blank = Sample(torch.zeros(1, self.frontend.size), torch.zeros(0, dtype=torch.long), HOLLOW)
+        return collate(samples or [blank])
+
+    def _sample(self, member: int, epoch: int) -> Sample:
+        signal, labels, utterance = self._read(member % len(self))
+        chance = numpy.random.default_rng([self.seed, epoch, member])
+        frames = self.frontend.frames(self.vary(signal, chance) if self.vary else signal)
+        frames = self.augment(frames, chance) if self.augment else frames
+        return Sample(frames, torch.tensor(labels, dtype=torch.long), utterance)
+
+    def _nothing(self, samples: list[Sample], epoch: int, members: list[int]) -> list[Sample]:
+        """Sometimes a sample without text, as long as another one of the batch, so that it costs no padding."""
+        if not samples:
+            return []
+        chance = numpy.random.default_rng([self.seed, epoch, members[0], 1])
+        if chance.random() >= self.share * len(samples):
+            return []
+        signal = self.frontend.nothing(len(samples[0].frames), chance)
+        if signal is None:
+            return []
+        labels = torch.zeros(0, dtype=torch.long)
+        return [Sample(self.frontend.frames(signal), labels, Utterance("nothing", ""))]
+
+
+class Files(Part):
+    """A part whose utterances are files that manifests name.
+
+    Args:
         listed: its utterances, each with the number of the manifest it stands in.
-        frontend: makes them frames.
         alphabet: makes their texts labels.
-        lower, drop_unknown, vary, augment, nothing, cache, seed: see `Corpus`.
+        cache, lower, drop_unknown: see `Corpus`.
+        name, frontend, given: see `Part`.
 
     Raises:
         ManifestError: none of the files can be read.
         AlphabetError: a text has characters outside the alphabet.
 
     Attributes:
-        utterances, origins, labels, lengths: of all that can be read: themselves, their manifests, labels and frames.
+        utterances, labels: of all that can be read, as lengths and origins are.
     """
 
     def __init__(
@@ -68,20 +143,16 @@ class Part(Dataset[Batch]):
         listed: Sequence[Listed],
         frontend: Frontend[Any],
         alphabet: Alphabet,
+        cache: int = 0,
         lower: bool = False,
         drop_unknown: bool = False,
-        vary: Variation[Any] | None = None,
-        augment: Augment | None = None,
-        nothing: float = 0.0,
-        cache: int = 0,
-        seed: int = 0,
+        **given: Any,
     ) -> None:
-        self.name, self.frontend, self.augment = name, frontend, augment
-        self.vary, self.share, self.seed = vary, nothing, seed
+        super().__init__(name, frontend, **given)
         self.utterances: list[Utterance] = []
-        self.origins: list[int] = []
+        self.origins = []
         self.labels: list[list[int]] = []
-        self.lengths: list[int] = []
+        self.lengths = []
         self._signals: dict[int, Any] = {}
         self._room = cache * 2**20
         unreadable = 0
@@ -102,42 +173,12 @@ class Part(Dataset[Batch]):
         if not self.utterances:
             raise ManifestError(f"data.{name}", f"none of its {len(listed)} files can be read", "check the paths")
 
-    def __len__(self) -> int:
-        return len(self.utterances)
+    def sampler(self, workers: int, **given: Any) -> Bins:
+        """The batches of a rank, see `Bins`."""
+        return Bins(self.lengths, origins=self.origins, **given)
 
-    def __getitem__(self, draw: Draw) -> Batch:
-        epoch, members = draw
-        samples = []
-        for member in members:
-            try:
-                samples.append(self._sample(member, epoch))
-            except InputError as error:
-                log.warning("left out of a batch of %s: %s", self.name, error)
-        samples += self._nothing(samples, epoch, members) if self.share else []
-        # Every rank must take every step, so a batch of nothing but broken files becomes one frame with no text.
-        blank = Sample(torch.zeros(1, self.frontend.size), torch.zeros(0, dtype=torch.long), HOLLOW)
-        return collate(samples or [blank])
-
-    def _sample(self, member: int, epoch: int) -> Sample:
-        index = member % len(self)
-        signal = self._signal(index)
-        chance = numpy.random.default_rng([self.seed, epoch, member])
-        frames = self.frontend.frames(self.vary(signal, chance) if self.vary else signal)
-        frames = self.augment(frames, chance) if self.augment else frames
-        return Sample(frames, torch.tensor(self.labels[index], dtype=torch.long), self.utterances[index])
-
-    def _nothing(self, samples: list[Sample], epoch: int, members: list[int]) -> list[Sample]:
-        """Sometimes a sample without text, as long as another one of the batch, so that it costs no padding."""
-        if not samples:
-            return []
-        chance = numpy.random.default_rng([self.seed, epoch, members[0], 1])
-        if chance.random() >= self.share * len(samples):
-            return []
-        signal = self.frontend.nothing(len(samples[0].frames), chance)
-        if signal is None:
-            return []
-        labels = torch.zeros(0, dtype=torch.long)
-        return [Sample(self.frontend.frames(signal), labels, Utterance("nothing", ""))]
+    def _read(self, index: int) -> Read:
+        return self._signal(index), self.labels[index], self.utterances[index]
 
     def _signal(self, index: int) -> Any:
         if index in self._signals:
@@ -161,12 +202,17 @@ def spelt(utterances: Sequence[Utterance], alphabet: Alphabet, lower: bool, drop
         where += [utterance.path] if missing else []
         out.append(dataclasses.replace(utterance, text=text))
     if unknown:
-        listed = ", ".join(f"{character!r} x {count}" for character, count in unknown.most_common(12))
-        found = f"{unknown.total()} characters in {len(where)} texts are not in the alphabet ({listed})"
-        if not drop:
-            raise AlphabetError(where[0], found, "correct the texts, or leave them out with --data.drop_unknown true")
-        log.warning("%s: %s; they are left out of the labels", where[0], found)
+        refuse(unknown, where[0], f"{len(where)} texts", drop)
     return out
+
+
+def refuse(unknown: Counter[str], where: str, texts: str, drop: bool) -> None:
+    """Say which characters are not in the alphabet; or, with `drop`, that they are left out of the labels."""
+    listed = ", ".join(f"{character!r} x {count}" for character, count in unknown.most_common(12))
+    found = f"{unknown.total()} characters in {texts} are not in the alphabet ({listed})"
+    if not drop:
+        raise AlphabetError(where, found, "correct the texts, or leave them out with --data.drop_unknown true")
+    log.warning("%s: %s; they are left out of the labels", where, found)
 
 
 def _bytes(signal: Any) -> int:

@@ -10,9 +10,9 @@ import dataclasses
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy
 from numpy.typing import NDArray
@@ -129,8 +129,7 @@ class Reader:
     def __init__(self, files: Sequence[Path], starts: NDArray[numpy.int64]) -> None:
         self.files, self.starts = list(files), starts
         self._shard, self._next = -1, 0
-        self._file: BinaryIO | None = None
-        self._stream: Iterator[tuple[int, Item]] = iter(())
+        self._stream: Generator[tuple[int, Item], None, None] | None = None
 
     def read(self, spans: Sequence[Span]) -> dict[int, Item]:
         """The items of the spans by number; those that are not there are missing, and the log says why."""
@@ -141,7 +140,7 @@ class Reader:
                 self.close()
                 self._shard, self._next = shard, int(self.starts[shard])
                 self._stream = self._items(shard)
-            while self._next < stop:
+            while self._next < stop and self._stream is not None:
                 number, item = next(self._stream, (int(self.starts[shard + 1]), None))
                 self._next = number + 1
                 if item is not None and first <= number < stop:
@@ -154,31 +153,28 @@ class Reader:
 
     def close(self) -> None:
         """Let go of the file that is being read."""
-        self._stream, self._shard = iter(()), -1
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._stream is not None:
+            self._stream.close()
+        self._stream, self._shard = None, -1
 
-    def _items(self, shard: int) -> Iterator[tuple[int, Item]]:
+    def _items(self, shard: int) -> Generator[tuple[int, Item], None, None]:
         path, begin = self.files[shard], int(self.starts[shard])
 
         def broken(error: Exception) -> bool:
             log.warning("%s: breaks off (%s); pack the corpus again", path, error.args[0] if error.args else error)
             return True
 
-        library = webdataset()
+        library = webdataset().tariterators
         try:
-            self._file = path.open("rb")
+            with path.open("rb") as file:
+                pieces = library.tar_file_expander([{"url": str(path), "stream": file}], handler=broken)
+                for sample in library.group_by_keys(pieces, handler=broken):
+                    suffixes = [key for key in sample if key != TEXT and not key.startswith("__")]
+                    if suffixes and TEXT in sample:  # else it breaks off between the two
+                        item = Item(json.loads(sample[TEXT]), suffixes[0], sample[suffixes[0]])
+                        yield begin + int(sample["__key__"]), item
         except OSError as error:
             log.warning("%s: cannot be opened (%s); check the path", path, error.strerror)
-            return
-        opened = [{"url": str(path), "stream": self._file}]
-        pieces = library.tariterators.tar_file_expander(opened, handler=broken)
-        for sample in library.tariterators.group_by_keys(pieces, handler=broken):
-            suffixes = [key for key in sample if key != TEXT and not key.startswith("__")]
-            if suffixes and TEXT in sample:  # else it breaks off between the two
-                item = Item(json.loads(sample[TEXT]), suffixes[0], sample[suffixes[0]])
-                yield begin + int(sample["__key__"]), item
 
 
 def webdataset() -> Any:

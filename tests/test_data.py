@@ -17,7 +17,7 @@ from recognizer.errors import ManifestError, RecognizerError
 from recognizer.frontends.speech import Speech
 from recognizer.manifest import Utterance
 
-SHARED = {"__init__", "cut"}
+SHARED = {"__init__", "cut", "shards"}
 RECIPES = sorted(path.stem for path in Path(data.__file__).parent.glob("*.py") if path.stem not in SHARED)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import abc
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy
 from torch import Tensor
+
+from recognizer.errors import InputError
 
 Signal = TypeVar("Signal")
 
@@ -81,6 +84,23 @@ class Frontend(abc.ABC, Generic[Signal]):
             InputError: as `read`.
         """
         return [(start, end)]
+
+    def alone(
+        self, path: str, start: float | None = None, end: float | None = None
+    ) -> tuple[str, bytes, float | None, float | None]:
+        """A file or item as a file of its own, for packing: its ending, its content, and the part of that to `read`.
+
+        What is read from it is the same bit by bit. By default the file as it is.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise InputError(path, f"cannot be opened ({error.strerror})", "check the path and the rights") from error
+        suffix = max((one for one in self.suffixes if path.lower().endswith(one)), key=len, default=Path(path).suffix)
+        return suffix, data, start, end
 
     def nothing(self, frames: int, chance: numpy.random.Generator) -> Signal | None:
         """A signal of about so many frames in which nothing is written, so that training can show what that is like.

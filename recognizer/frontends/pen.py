@@ -5,6 +5,7 @@ N points, T frames, F features. Lengths are in core heights: about the height of
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar
 
 import numpy as np
@@ -86,6 +87,13 @@ class Pen(Frontend[Ink]):
         """
         whole = ink.read(path)
         return whole if start is None and end is None else _part(path, whole, start or 0.0, end)
+
+    def alone(
+        self, path: str, start: float | None = None, end: float | None = None
+    ) -> tuple[str, bytes, float | None, float | None]:
+        """JSON ink, whatever it was: an item may share its file, and UNIPEN may need other files."""
+        told = {key: value for key, value in ink.entry(path).items() if key in ("strokes", "xppi", "yppi", "y")}
+        return ".ink.json", json.dumps(told, default=np.ndarray.tolist).encode(), start, end
 
     def length(self, path: str, start: float | None = None, end: float | None = None) -> int:
         """T; the ink must be read and sampled for it."""

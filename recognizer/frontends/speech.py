@@ -94,6 +94,14 @@ class Speech(Frontend[Tensor]):
             log.info("%s: %d Hz, %d channel(s), read as 16000 Hz mono (said once)", path, rate, channels)
         return sound.resampled(wave, rate)
 
+    def alone(
+        self, path: str, start: float | None = None, end: float | None = None
+    ) -> tuple[str, bytes, float | None, float | None]:
+        """The file as it is; of a part, FLAC or WAV of that part alone, for what it stands in may last hours."""
+        if start is None and end is None:
+            return super().alone(path)
+        return *sound.cut(path, start, end), None, None
+
     def frames(self, signal: Tensor) -> Tensor:
         """float32 [ceil(N / 160) + 2 M, F]; M frames of margin."""
         count = -(-len(signal) // HOP)
