@@ -93,7 +93,7 @@ def pack(
     whole = opened(checkpoint)
     if lm is not None and lm.suffix != ".gz":
         raise ConfigError("--lm", f"{lm} is not gzipped", "write it with recognizer.lm --output FILE.arpa.gz")
-    with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".") as scratch:
         made = Path(scratch) / output.name
         torch.save(halved(whole, beam if lm else None), made)
         if lm is not None:
