@@ -106,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("manifests", nargs="+", metavar="MANIFEST", help="what to pack, all into one folder")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
     parser.add_argument("--size", type=float, default=256, metavar="MB", help="of a shard, about (%(default)g)")
-    parser.add_argument("--frontend", metavar="NAME", help="speech, pen or line; by default the first file's ending tells")
+    parser.add_argument(
+        "--frontend", metavar="NAME", help="speech, pen or line; by default the first file's ending tells"
+    )
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:

@@ -80,7 +80,9 @@ class Lanes(Draws[Haul]):
         """The lanes of all ranks, each with its number, as members in the order in which they are read."""
         spans = self._spans(epoch)
         order = numpy.random.default_rng([self.seed, epoch]).permutation(len(spans))
-        members = numpy.concatenate([numpy.arange(*spans[place]) for place in (order if self.shuffle else sorted(order))])
+        members = numpy.concatenate(
+            [numpy.arange(*spans[place]) for place in (order if self.shuffle else sorted(order))]
+        )
         # A batch is full by its frames or by its number: what a short one costs is the place it takes.
         costs = numpy.maximum(self._sizes(members), self.budget / self.most).cumsum()
         count = self.world * self.lanes
@@ -91,7 +93,9 @@ class Lanes(Draws[Haul]):
         """What is read in an epoch, as spans of members; copy k of item `number` of n is member `number + k n`."""
         total, found = len(self.lengths), []
         for origin, weight in enumerate(self.weights):
-            mine = [(int(self.starts[at]), int(self.starts[at + 1])) for at in numpy.flatnonzero(self.origins == origin)]
+            mine = [
+                (int(self.starts[at]), int(self.starts[at + 1])) for at in numpy.flatnonzero(self.origins == origin)
+            ]
             whole, count = math.floor(weight), sum(stop - first for first, stop in mine)
             found += [(first + copy * total, stop + copy * total) for copy in range(whole) for first, stop in mine]
             more = round((weight - whole) * count)

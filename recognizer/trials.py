@@ -124,7 +124,7 @@ def overfit(trainer: Any, model: Recognizer, corpus: Corpus, rows: int = 8, step
     loader = corpus.train_dataloader()
     part: Any = loader.dataset
     part.vary, part.augment, part.share = None, None, 0.0
-    members = max((members for _, members in loader.sampler), key=len)[:rows]
+    members = max((draw[1] for draw in loader.sampler), key=len)[:rows]
     device = trainer.strategy.root_device
     batch = part[0, members].to(device)
     for module in model.modules():

@@ -10,6 +10,7 @@ import tiny
 import torch
 from pytorch_lightning import Callback
 
+from data import shards
 from recognizer import manifest, train
 from recognizer.batch import HOLLOW, Sample, collate
 from recognizer.manifest import Utterance
@@ -177,3 +178,18 @@ def test_fewer_utterances_than_processes_and_a_file_that_is_gone(table, tmp_path
     seen = [batch for note in notes for epoch, batch in note["seen"] if epoch == 0]
     assert sorted(map(len, seen)) == [0, 1]
     assert all(math.isfinite(value) for note in notes for value in note["logged"].values())
+
+
+def test_shards_are_shared_out_too(table, tmp_path):
+    """Nine items in an odd number of shards, one of them too short for its text."""
+    rows = manifest.read(table)
+    manifest.write(tmp_path / "odd.tsv", [*rows, Utterance(str(tiny.sound(tmp_path / "more.wav", 0.31)), "ba")])
+    index = shards.pack([tmp_path / "odd.tsv"], tmp_path / "packed", size=0.04)
+    assert len(index.names) % 2 and index.count == len(rows) + 1
+    flags = [f"--data.train={tmp_path / 'packed'}", "--data.batch_frames=70", "--trainer.max_epochs=2"]
+    notes = run(tmp_path / "two", table, 2, *flags)
+    assert len({len(note["seen"]) for note in notes}) == 1
+    for epoch in range(2):
+        paths = [path for note in notes for number, batch in note["seen"] for path in batch if number == epoch]
+        assert sorted(paths) == sorted(row.path for row in manifest.read(tmp_path / "odd.tsv"))
+    assert all(torch.equal(notes[0]["gradients"][name], wanted) for name, wanted in notes[1]["gradients"].items())

@@ -94,7 +94,8 @@ def test_without_arguments_it_learns_the_embedded_numbers(tmp_path, monkeypatch)
         (["--resume"], "--resume: names no checkpoint"),
         (["--data.train=none.tsv"], "none.tsv: cannot be opened"),
         (["--model.layer=lstn"], "model.layer: unknown name 'lstn'"),
-        (["--trainer.precision=bf16-mixed"], "trainer.precision: bf16-mixed needs"),
+        (["--trainer.precision=bf16-mixed"], "trainer.precision: bf16-mixed needs a processor with AVX-512"),
+        (["--trainer.precision=16-mixed"], "trainer.precision: 16-mixed needs a GPU"),
     ],
 )
 def test_mistakes_are_named_in_one_line(flags, capsys, monkeypatch, wrong, message):
@@ -102,6 +103,16 @@ def test_mistakes_are_named_in_one_line(flags, capsys, monkeypatch, wrong, messa
     assert main([*flags, *wrong]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert said[-1].startswith("error: ") and message in said[-1]
+
+
+@pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"), reason="refused there, as tested above"
+)
+def test_half_precision_learns_where_the_processor_can(flags):
+    trainer = train([*flags, "--trainer.precision=bf16-mixed", "--trainer.max_epochs=1"])
+    assert trainer.global_step > 0 and torch.isfinite(trainer.callback_metrics["train_loss"])
+    assert {weight.dtype for weight in trainer.lightning_module.parameters()} == {torch.float32}
+    assert all(weight.isfinite().all() for weight in trainer.lightning_module.parameters())
 
 
 def test_a_run_can_begin_with_the_weights_of_another(flags, tmp_path, caplog):

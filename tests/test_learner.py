@@ -1,0 +1,131 @@
+"""What a step of learning is: single precision where it matters, batches that add up, gradients that are clipped."""
+
+import logging
+
+import pytest
+import pytorch_lightning as lightning
+import torch
+from torch import nn
+
+from recognizer.batch import Sample, collate
+from recognizer.layers.base import Layer
+from recognizer.manifest import Utterance
+from recognizer.model import Recognizer
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many w", "ignore:.*isinstance.treespec")
+
+
+class Half(Layer):
+    """Stands for layers that autocast runs in half precision, with which not every processor can run an LSTM."""
+
+    reduction, size = 1, 16
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(16, 16)
+
+    def forward(self, frames, lengths):
+        return self.linear(frames), lengths
+
+
+def network():
+    torch.manual_seed(1)
+    letters = {"characters": ["a", "b"], "form": "NFC", "split": "character"}
+    frontend = {"name": "speech", "bands": 16}
+    stem = {"name": "stack", "reduction": 2}
+    return Recognizer(letters, frontend, stem, depth=1, width=6, dropout=0.0, lr=0.01, warmup=0.0)
+
+
+def batch(*texts, seed=0):
+    chance = torch.Generator().manual_seed(seed)
+    rows = [
+        Sample(
+            torch.randn(14 + 5 * number, 16, generator=chance),
+            torch.tensor([" ab".index(letter) for letter in text], dtype=torch.long),
+            Utterance(f"{seed}-{number}", text),
+        )
+        for number, text in enumerate(texts)
+    ]
+    return collate(rows)
+
+
+def join(*batches):
+    """The batches' rows as one batch."""
+    rows = []
+    for one in batches:
+        for row, utterance in enumerate(one.utterances):
+            labels = one.labels[row, : one.label_lengths[row]]
+            rows.append(Sample(one.frames[row, : one.lengths[row]], labels, utterance))
+    return collate(rows)
+
+
+def gradient(batch):
+    """That of a batch at the weights of the beginning."""
+    model = network().train()
+    model.loss(*model(batch.frames, batch.lengths), batch).backward()
+    return {name: weight.grad for name, weight in model.named_parameters()}
+
+
+def step(*batches, **given):
+    """How far one step of descent at rate 1 moves the weights: the gradient that the trainer arrives at."""
+    model = network()
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    model.configure_optimizers = lambda: torch.optim.SGD(model.parameters(), lr=1.0)
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "barebones": False}
+    trainer = lightning.Trainer(accelerator="cpu", max_epochs=1, enable_model_summary=False, **quiet, **given)
+    trainer.fit(model, torch.utils.data.DataLoader(list(batches), batch_size=None))
+    assert trainer.global_step == 1
+    return {name: before[name] - weight.detach() for name, weight in model.named_parameters()}
+
+
+def norm(gradients):
+    return float(torch.nn.utils.get_total_norm(list(gradients.values())))
+
+
+def test_probabilities_and_loss_are_of_single_precision_whatever_the_layers_are():
+    model = network()
+    model.stem, model.layers, model.linear = Half(), nn.ModuleList(), nn.Linear(16, 3)
+    rows = batch("ab", "ba")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model.stem(rows.frames, rows.lengths)[0].dtype == torch.bfloat16
+        log_probs, lengths = model(rows.frames, rows.lengths)
+        nats, labels = model.nats(log_probs, lengths, rows)
+    assert log_probs.dtype == nats.dtype == labels.dtype == torch.float32
+    # bfloat16 has 8 bits: its probabilities would miss one by a hundredth.
+    torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(log_probs.shape[:2]), atol=1e-6, rtol=0)
+    assert torch.equal(nats, model.nats(log_probs, lengths, rows)[0])
+    nats.backward()
+    assert {weight.grad.dtype for weight in model.parameters()} == {torch.float32}
+
+
+def test_accumulated_batches_with_as_many_labels_are_one_batch():
+    """The loss is a mean over labels, in nats a label."""
+    one, other = batch("ab", "a"), batch("b", "ba", "", seed=1)
+    found, expected = step(one, other, accumulate_grad_batches=2), gradient(join(one, other))
+    for name, wanted in expected.items():
+        torch.testing.assert_close(found[name], wanted, atol=1e-6, rtol=1e-5)
+
+
+def test_accumulated_batches_count_alike_whatever_labels_they_have():
+    one, other = batch("abab", "ab"), batch("b", seed=1)
+    found, first, second = step(one, other, accumulate_grad_batches=2), gradient(one), gradient(other)
+    for name in found:
+        torch.testing.assert_close(found[name], (first[name] + second[name]) / 2, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("most", [0.05, 1e3])
+def test_gradients_are_clipped_to_their_norm(most):
+    rows = batch("ab", "ba")
+    whole, found = gradient(rows), step(rows, gradient_clip_val=most)
+    assert norm(found) == pytest.approx(min(most, norm(whole)), rel=1e-3)
+    for name, wanted in whole.items():
+        scaled = wanted * min(1.0, most / norm(whole))
+        torch.testing.assert_close(found[name], scaled, atol=1e-6, rtol=1e-3)
+
+
+def test_a_step_that_is_not_finite_is_left_out(caplog):
+    rows = batch("ab")
+    rows.frames[0, 3] = torch.nan
+    with caplog.at_level(logging.WARNING):
+        assert norm(step(rows)) == 0.0
+    assert "step 0 left out: its gradients are not finite" in caplog.text
