@@ -2,10 +2,10 @@
 
     python benchmarks/digits.py SOURCE --from CHECKPOINT [--output benchmarks/results/digits.md] [flags of train.py]
 
-For each speaker: manifests without that speaker (data.fsdd), a training by configs/fsdd.yaml that begins with
-CHECKPOINT (which must not have heard any of them), and what its last epoch reads of the speaker's recordings: greedily,
-and with a beam that may only write the ten words. No choice of any kind looks at the speaker. A speaker whose training
-is finished, runs/fsdd-SPEAKER, is not trained again.
+For each speaker: manifests without that speaker (data.fsdd), a training by configs/fsdd.yaml, beside the voices of
+voices.py, that begins with CHECKPOINT (which must not have heard any of them), and what its last epoch reads of the
+speaker's recordings: greedily, and with a beam that may only write the ten words. No choice of any kind looks at the
+speaker. A speaker whose training is finished, runs/fsdd-SPEAKER, is not trained again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
+import yaml
 from origin import origin, table
 
 from recognizer import Recognizer, manifest, reading
@@ -56,7 +57,8 @@ def trained(source: Path, speaker: str, base: str, rest: list[str]) -> Path:
         return Path(done.read_text())
     out = Path("corpora/fsdd") / speaker
     call("-m", "data.fsdd", str(source), "--leave-out", speaker, "--out", str(out))
-    train = f"[{out}/train.tsv, corpora/an4/train.tsv]"
+    others = yaml.safe_load(Path("configs/fsdd.yaml").read_text(encoding="utf-8"))["data"]["train"][1:]
+    train = f"[{', '.join([f'{out}/train.tsv', *others])}]"
     flags = ["--config", "fsdd", "--name", f"fsdd-{speaker}", "--from", base, *rest]
     call("train.py", *flags, "--data.train", train, "--data.val", f"{out}/val.tsv")
     newest = max(done.parent.glob("version_*"), key=lambda path: int(path.name[8:]))

@@ -28,8 +28,8 @@ def test_it_builds_and_takes_a_step(tmp_path, monkeypatch, name):
     settings = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     table = str(data(tmp_path, settings["data"]["frontend"]["name"]))
     monkeypatch.chdir(tmp_path)
-    flags = [f"--data.train={table}", f"--data.val={table}", "--data.sample=null", "--trainer.fast_dev_run=true"]
-    flags += ["--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
+    flags = [f"--data.train={table}", f"--data.val={table}", "--data.weights=null", "--data.sample=null"]
+    flags += ["--trainer.fast_dev_run=true", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
     trainer = train.train(["--config", name, *flags])
     assert trainer.global_step == 1 and isinstance(trainer.lightning_module, Recognizer)
     assert trainer.callback_metrics["train_loss"].isfinite()

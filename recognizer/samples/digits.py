@@ -67,13 +67,14 @@ def _fill(folder: Path, count: int) -> None:
                 chance = numpy.random.default_rng([SEED, number, index])
                 speaker, text = str(chance.choice(speakers)), phrase(chance)
                 path = folder / part / f"{index:05d}.flac"
-                duration = _record(espeak, text, speaker, chance, path)
+                duration = record(espeak, text, speaker, chance, path)
                 utterances.append(Utterance(str(path), text, duration=duration, speaker=speaker))
                 bar.update()
             manifest.write(folder / f"{part}.tsv", utterances)
 
 
-def _record(espeak: Espeak, text: str, speaker: str, chance: numpy.random.Generator, path: Path) -> float:
+def record(espeak: Espeak, text: str, speaker: str, chance: numpy.random.Generator, path: Path) -> float:
+    """Let a voice say a text, at a rate, a pitch and with noise by chance, into a FLAC file; its seconds."""
     rate, pitch, spread = int(chance.integers(125, 215)), int(chance.integers(30, 71)), int(chance.integers(25, 76))
     wave = disturb(espeak.say(text, speaker, rate, pitch, spread), espeak.rate, chance)
     soundfile.write(path, numpy.round(wave * 32767).astype(numpy.int16), RATE)

