@@ -62,6 +62,8 @@ def run(experiment: Experiment, cell: str, seed: int, share: float = 1.0) -> dic
             pace = Pace(0.1)
         elif seen == experiment.alone:
             learner.learnt[:] = everything
+        if experiment.anew and seen and seen % experiment.anew == 0 and not marks:
+            learner = desk.learner = experiment.begin(cell, random)
         outputs = desk.outputs(lesson)
         learn(net, learner, lesson, pace, desk.tape, outputs)
         seen += LESSON
