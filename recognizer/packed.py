@@ -115,13 +115,15 @@ class Packed(Part):
         if index.frontend == self.frontend.config() or not index.count:
             return 1.0
         begin = int(self._reader.starts[self.origins.index(place)])
+        self._spans = ((begin, begin + min(PROBED, len(index.frames[0]))),)
+        self._held = self._reader.read(self._spans)
         counted = made = 0
-        for number in range(begin, begin + min(PROBED, len(index.frames[0]))):
+        for number in self._held:
             try:
                 made += len(self.frontend.frames(self._read(number)[0])) - 2 * self.frontend.margin
             except InputError:  # named when its turn comes
                 continue
             counted += index.frames[0][number - begin]
         self._reader.close()
-        self._held.clear()
+        self._spans, self._held = (), {}
         return made / counted if counted else 1.0

@@ -158,23 +158,26 @@ class Reader:
         self._stream, self._shard = None, -1
 
     def _items(self, shard: int) -> Generator[tuple[int, Item], None, None]:
-        path, begin = self.files[shard], int(self.starts[shard])
-
-        def broken(error: Exception) -> bool:
-            log.warning("%s: breaks off (%s); pack the corpus again", path, error.args[0] if error.args else error)
-            return True
-
+        path, begin, stop = self.files[shard], int(self.starts[shard]), int(self.starts[shard + 1])
         library = webdataset().tariterators
+        number = begin - 1
         try:
             with path.open("rb") as file:
-                pieces = library.tar_file_expander([{"url": str(path), "stream": file}], handler=broken)
-                for sample in library.group_by_keys(pieces, handler=broken):
+                pieces = library.tar_file_expander([{"url": str(path), "stream": file}], handler=lambda _: True)
+                for sample in library.group_by_keys(pieces, handler=lambda _: True):
                     suffixes = [key for key in sample if key != TEXT and not key.startswith("__")]
-                    if suffixes and TEXT in sample:  # else it breaks off between the two
-                        item = Item(json.loads(sample[TEXT]), suffixes[0], sample[suffixes[0]])
-                        yield begin + int(sample["__key__"]), item
+                    try:
+                        told = json.loads(sample[TEXT])
+                        item = Item(told, suffixes[0], sample[suffixes[0]])
+                    except (KeyError, IndexError, ValueError):  # it breaks off between the two, or its bytes are wrong
+                        continue
+                    number = begin + int(sample["__key__"])
+                    yield number, item
         except OSError as error:
             log.warning("%s: cannot be opened (%s); check the path", path, error.strerror)
+        else:
+            if number + 1 < stop:
+                log.warning("%s: breaks off after %d of %d items", path, number + 1 - begin, stop - begin)
 
 
 def webdataset() -> Any:

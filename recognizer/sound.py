@@ -42,7 +42,8 @@ def read(path: str, start: float | None = None, end: float | None = None) -> tup
 def cut(path: str, start: float | None = None, end: float | None = None) -> tuple[str, bytes]:
     """The part from `start` to `end` seconds as a file, its ending and its content, from which `read` gives the same.
 
-    FLAC, if the samples are those of 24 bits or fewer; else, as from a lossy coding, WAV in single precision.
+    FLAC, if the samples are those of 24 bits or fewer; else, as from a lossy coding, AU in single precision, which
+    unlike WAV does not keep the time of writing.
 
     Raises:
         InputError: as `read`.
@@ -54,8 +55,8 @@ def cut(path: str, start: float | None = None, end: float | None = None) -> tupl
     if exact and wave.shape[1] <= 8:
         soundfile.write(file, (steps * 2**8).astype(numpy.int32), rate, format="FLAC", subtype="PCM_24")
         return ".flac", file.getvalue()
-    soundfile.write(file, wave, rate, format="WAV", subtype="FLOAT")
-    return ".wav", file.getvalue()
+    soundfile.write(file, wave, rate, format="AU", subtype="FLOAT")
+    return ".au", file.getvalue()
 
 
 def _samples(path: str, start: float | None, end: float | None) -> tuple[NDArray[numpy.float32], int]:

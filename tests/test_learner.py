@@ -12,7 +12,9 @@ from recognizer.layers.base import Layer
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many w", "ignore:.*isinstance.treespec")
+pytestmark = pytest.mark.filterwarnings(  # what Lightning advises
+    "ignore::lightning_fabric.utilities.warnings.PossibleUserWarning", "ignore:.*isinstance.treespec"
+)
 
 
 class Half(Layer):
@@ -71,7 +73,7 @@ def step(*batches, **given):
     model = network()
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     model.configure_optimizers = lambda: torch.optim.SGD(model.parameters(), lr=1.0)
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "barebones": False}
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     trainer = lightning.Trainer(accelerator="cpu", max_epochs=1, enable_model_summary=False, **quiet, **given)
     trainer.fit(model, torch.utils.data.DataLoader(list(batches), batch_size=None))
     assert trainer.global_step == 1

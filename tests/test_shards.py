@@ -47,7 +47,14 @@ def packed(table, tmp_path_factory):
 def corpus(train, table, **given):
     frontend = {"name": "speech", "bands": 16}
     made = Corpus(
-        **{"train": str(train), "val": str(table), "frontend": frontend, "vary": False, "nothing": 0.0} | given
+        **{
+            "train": train if isinstance(train, list) else str(train),
+            "val": str(table),
+            "frontend": frontend,
+            "vary": False,
+            "nothing": 0.0,
+        }
+        | given
     )
     made.setup("fit")
     return made
@@ -198,7 +205,7 @@ def test_wrong_ways_are_refused_in_one_line(packed, table, tmp_path, capsys):
         ({"frontend": {"name": "line"}}, ConfigError, "was packed for the front end speech"),
     ]:
         with pytest.raises(error, match=words):
-            corpus(packed, table, **given)
+            corpus(**{"train": str(packed), "table": table} | given)
     (tmp_path / "index.json").write_text('{"version": 0}')
     with pytest.raises(ManifestError, match="no index of version 1"):
         Index.read(tmp_path)

@@ -97,7 +97,7 @@ class Speech(Frontend[Tensor]):
     def alone(
         self, path: str, start: float | None = None, end: float | None = None
     ) -> tuple[str, bytes, float | None, float | None]:
-        """The file as it is; of a part, FLAC or WAV of that part alone, for what it stands in may last hours."""
+        """The file as it is; of a part, FLAC or AU of that part alone, for what it stands in may last hours."""
         if start is None and end is None:
             return super().alone(path)
         return *sound.cut(path, start, end), None, None
