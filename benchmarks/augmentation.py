@@ -155,12 +155,15 @@ def document(wanted: list[tuple[str, Way, list[str]]], done: dict[str, dict[str,
     """The tables with what is needed to make them again."""
     text = ["# Variations of signals, one at a time", "", *origin("torch"), ""]
     for config in dict.fromkeys(config for config, _, _ in wanted):
-        found: dict[Way, list[dict[str, Any]]] = {}
+        shown: dict[str, Way] = {}
+        found: dict[str, list[dict[str, Any]]] = {}
         for name, way, arguments in wanted:
             if name == config and key(arguments) in done:
-                found.setdefault(way, []).append(done[key(arguments)])
-        rates = {way.title: [100 * one["cer"] for one in results] for way, results in found.items()}
-        text += [f"## {config}", "", *table(HEAD, (row(way, found[way], rates) for way in found)), ""]
+                shown[way.title] = way
+                found.setdefault(way.title, []).append(done[key(arguments)])
+        rates = {title: [100 * one["cer"] for one in results] for title, results in found.items()}
+        rows = (row(way, found[title], rates) for title, way in shown.items())
+        text += [f"## {config}", "", *table(HEAD, rows), ""]
     return "\n".join(text)
 
 

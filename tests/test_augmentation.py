@@ -50,4 +50,4 @@ def test_runs_are_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "| jitter 0.02 | no |" in (tmp_path / "out.md").read_text()
     assert augmentation.main() == 0
     assert (tmp_path / "runs.jsonl").read_text().splitlines() == lines
-    assert not [path for path in tmp_path.rglob("*.ckpt")]
+    assert not list(tmp_path.rglob("*.ckpt"))

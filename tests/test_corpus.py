@@ -152,6 +152,7 @@ def test_lower_case_on_demand(tmp_path, table):
         ({"weights": [1.0, 2.0]}, ConfigError, "data.weights: is .* give 1 numbers"),
         ({"weights": [0.0]}, ConfigError, "data.weights"),
         ({"augment": {"masks": 3}}, ConfigError, "time_masks"),
+        ({"vary": {"spede": 0.1}}, ConfigError, "data.vary.spede: .* did you mean 'speed'"),
         ({"train": "none.tsv"}, ManifestError, "none.tsv"),
     ],
 )

@@ -27,7 +27,7 @@ class Speech(Variation[Tensor]):
 
     Args:
         speed: faster or slower, and with it higher or lower, by up to this share (Ko et al. 2015).
-        cut: seconds that either end may lose, in three tenths of the utterances.
+        cut: seconds that either end may lose, in three tenths of the utterances; no more than words can spare.
         rooms: a folder of impulse responses with which `rooms_share` of the utterances are convolved; the direct path
             is brought to time 0, so that no word moves, and the level is kept.
         rooms_share: see `rooms`.
@@ -60,13 +60,14 @@ class Speech(Variation[Tensor]):
         snr: Sequence[float] = (10.0, 45.0),
         gain: float = 6.0,
     ) -> None:
-        check({"speed": (speed, 1), "cut": (cut, 10), "equaliser": (equaliser, 40), "gain": (gain, 60)})
+        check({"speed": (speed, 1), "cut": (cut, 0.2), "equaliser": (equaliser, 40), "gain": (gain, 60)})
         shares = {"rooms_share": rooms_share, "noise_share": noise_share, "telephone": telephone, "hiss": hiss}
         check({name: (share, 1.0) for name, share in shares.items()})
         if len(snr) != 2 or not -60 <= snr[0] <= snr[1] <= 120:
             raise ConfigError("data.vary.snr", f"is {snr}", "give the least and the most in dB, such as [10, 45]")
         self.speed, self.cut, self.equaliser, self.gain = speed, cut, equaliser, gain
-        self.telephone, self.hiss, self.snr = telephone, hiss, snr
+        self.telephone, self.hiss = telephone, hiss
+        self.least, self.most = snr
         self.rooms = Folder(rooms, "data.vary.rooms") if rooms else None
         self.noise = Folder(noise, "data.vary.noise") if noise else None
         self.rooms_share, self.noise_share = rooms_share, noise_share
@@ -82,11 +83,11 @@ class Speech(Variation[Tensor]):
         if self.rooms and chance.random() < self.rooms_share:
             wave = reverberant(wave, self.rooms.draw(chance).numpy())
         if self.noise and chance.random() < self.noise_share:
-            wave = mixed(wave, self.noise.draw(chance, len(wave)).numpy(), chance.uniform(*self.snr))
+            wave = mixed(wave, self.noise.draw(chance, len(wave)).numpy(), chance.uniform(self.least, self.most))
         if self.equaliser or self.telephone:
             wave = self._heard(wave, chance)
         if self.hiss and chance.random() < self.hiss:
-            wave = mixed(wave, hiss(len(wave), chance), chance.uniform(*self.snr))
+            wave = mixed(wave, hiss(len(wave), chance), chance.uniform(self.least, self.most))
         if self.gain:
             wave = wave * numpy.float32(10 ** (chance.uniform(-self.gain, self.gain / 2) / 20))
         return signal if wave is given else torch.from_numpy(wave)
@@ -97,14 +98,16 @@ class Speech(Variation[Tensor]):
         most = round(self.cut * RATE)
         first, last = chance.integers(0, most, size=2) if most and chance.random() < CUT else (0, 0)
         if speed == 1:
-            return wave[first : len(wave) - last]
+            return wave[first : max(0, len(wave) - last)]
         places = numpy.arange(first, len(wave) - 1 - last, speed)
         return numpy.interp(places, numpy.arange(len(wave)), wave).astype(numpy.float32)
 
     def _heard(self, wave: Wave, chance: numpy.random.Generator) -> Wave:
         """As another microphone hears it, or a telephone, which is always another microphone, too."""
         foreign = chance.random()
-        octaves = chance.normal(0, self.equaliser, len(OCTAVES)) if self.equaliser and foreign < EQUALISED else None
+        octaves = None
+        if self.equaliser and foreign < EQUALISED:
+            octaves = chance.normal(0, self.equaliser, len(OCTAVES)).tolist()
         low, high = (chance.uniform(*edge) for edge in BAND) if foreign < self.telephone else (0.0, math.inf)
         if octaves is None and high == math.inf:
             return wave
