@@ -224,7 +224,7 @@ def test_the_libraries_are_those_of_pyproject() -> None:
     at_home = {"recognizer", "data", "benchmarks", "matplotlib"} | {
         path.stem for path in (ROOT / "benchmarks").iterdir()
     }
-    peers = {"flashlight", "kenlm", "pyctcdecode"}  # measured beside ours, each in a place of its own
+    peers = {"flashlight", "kenlm", "pyctcdecode", "onnxruntime"}  # of benchmarks, each in its own place
     assert used - standard - at_home - peers <= known, "imported, and missing from pyproject.toml"
     assert known - BEHIND <= used, "in pyproject.toml, and imported nowhere"
 
