@@ -131,7 +131,12 @@ def main() -> int:
             train.train(
                 [
                     *("--config", options.config, f"--data.train=[{','.join(options.train)}]"),
-                    *(f"--data.val={options.val}", "--data.drop_unknown=true", f"--data.workers={workers}"),
+                    *(
+                        f"--data.val={options.val}",
+                        "--data.weights=null",
+                        "--data.drop_unknown=true",
+                        f"--data.workers={workers}",
+                    ),
                     *(f"--trainer.default_root_dir={folder}", "--trainer.limit_val_batches=0"),
                     *("--trainer.num_sanity_val_steps=0", *flags),
                 ]

@@ -55,7 +55,8 @@ def pack(manifests: Sequence[str | Path], out: Path, size: float = 256, frontend
     reader = frontends.build({"name": frontend or frontends.of(rows[0].path)})
     out.mkdir(parents=True, exist_ok=True)
     index = Index(out, reader.config(), [], [], Counter(), Counter())
-    shard, room, bad = None, 0.0, 0
+    shard: Any = None
+    room, bad = 0.0, 0
     order = numpy.random.default_rng(0).permutation(len(rows)).tolist()
     for place in tqdm(order, desc=str(out), unit="item", disable=None):
         row = rows[place]

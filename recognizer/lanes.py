@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy
 from numpy.typing import NDArray
@@ -79,10 +79,9 @@ class Lanes(Draws[Haul]):
     def _cut(self, epoch: int) -> list[tuple[int, Numbers]]:
         """The lanes of all ranks, each with its number, as members in the order in which they are read."""
         spans = self._spans(epoch)
-        order = numpy.random.default_rng([self.seed, epoch]).permutation(len(spans))
-        members = numpy.concatenate(
-            [numpy.arange(*spans[place]) for place in (order if self.shuffle else sorted(order))]
-        )
+        order = numpy.random.default_rng([self.seed, epoch]).permutation(len(spans)).tolist()
+        order = order if self.shuffle else sorted(order)
+        members = numpy.concatenate([numpy.arange(*spans[place]) for place in order])
         # A batch is full by its frames or by its number: what a short one costs is the place it takes.
         costs = numpy.maximum(self._sizes(members), self.budget / self.most).cumsum()
         count = self.world * self.lanes
@@ -91,7 +90,8 @@ class Lanes(Draws[Haul]):
 
     def _spans(self, epoch: int) -> list[Span]:
         """What is read in an epoch, as spans of members; copy k of item `number` of n is member `number + k n`."""
-        total, found = len(self.lengths), []
+        found: list[Span] = []
+        total = len(self.lengths)
         for origin, weight in enumerate(self.weights):
             mine = [
                 (int(self.starts[at]), int(self.starts[at + 1])) for at in numpy.flatnonzero(self.origins == origin)
@@ -118,7 +118,7 @@ class Lanes(Draws[Haul]):
             sizes = self._sizes(part)
             keys = sizes * chance.uniform(0.92, 1.08, len(sizes)) if self.shuffle else sizes
             batches = filled(part, sizes, keys, self.budget, self.most)
-            order = chance.permutation(len(batches)) if self.shuffle else range(len(batches))
+            order = chance.permutation(len(batches)).tolist() if self.shuffle else list(range(len(batches)))
             found.append((part, [batches[place] for place in order]))
         return found
 
@@ -133,13 +133,14 @@ class Lanes(Draws[Haul]):
             place = max(range(len(draws)), key=lambda at: len(draws[at][0]))
             batch, spans = draws[place]
             draws[place : place + 1] = [(batch[::2], spans), (batch[1::2], spans)]
-        return draws + [([], ())] * (self.wanted - len(draws))
+        empty: tuple[list[int], tuple[Span, ...]] = ([], ())
+        return draws + [empty] * (self.wanted - len(draws))
 
     def _runs(self, members: Numbers) -> tuple[Span, ...]:
         """Members in the order in which they are read -> the spans of their items."""
         numbers = members % len(self.lengths)
         breaks = (numpy.diff(numbers) != 1) | numpy.isin(numbers[1:], self.starts)
-        runs: Iterator[Numbers] = iter(numpy.split(numbers, numpy.flatnonzero(breaks) + 1))
+        runs = numpy.split(numbers, numpy.flatnonzero(breaks) + 1)
         return tuple((int(run[0]), int(run[-1]) + 1) for run in runs if len(run))
 
     def _sizes(self, members: Numbers) -> NDArray[numpy.float64]:

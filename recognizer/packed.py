@@ -81,11 +81,12 @@ class Packed(Part):
         return Lanes(self.shards, origins=self.origins, workers=workers, window=self.window, **given)
 
     def __getitem__(self, draw: Draw | Haul) -> Batch:
-        if draw[1] and draw[2:] and draw[2:] != (self._spans,):
-            (self._spans,) = draw[2:]
+        epoch, members, *window = draw
+        if members and window and window[0] != self._spans:
+            self._spans = window[0]
             self._held.clear()
             self._held = self._reader.read(self._spans)
-        return super().__getitem__(draw[:2])
+        return super().__getitem__((epoch, members))
 
     def _read(self, index: int) -> Read:
         if index not in self._held and not self._inside(index):  # a batch that was drawn by hand
