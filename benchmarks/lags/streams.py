@@ -32,8 +32,8 @@ NETS = {
 }
 """The LSTM of 1997, with forget gates, and the plain tanh RNN with as many units as the latter has cells and gates."""
 GATES = (np.arange(1, 5) * -0.5, np.arange(1, 5) * -0.5, np.arange(1, 5) * 0.5)
-PROMISING = 1_000
-"""Symbols that a stream must have been foretold while learning for a test to follow."""
+FAINTEST = 1e-6
+"""What a rate has faded to when the rest of a stream changes nothing and is read only."""
 
 
 @compiled
@@ -82,10 +82,11 @@ def read(
             for o in range(net.outputs):
                 if o != one and o != other and not outputs[t, o] < least:
                     wrong = min(wrong, t)
-        if learning:
+        factor = fade ** place[2]
+        if learning and factor > FAINTEST:
             used = min(wrong + 1, steps)
             backward(net, learner.weights, lines, values, used, 0, tape, outputs, targets, learner.slopes)
-            update(learner, used, pace, fade ** place[2])
+            update(learner, used, pace, factor)
         place[2] += wrong
         if wrong < steps:
             return start + wrong
@@ -118,7 +119,7 @@ class Continual:
     weights: int = 0
     share: float | None = None
     limit: int = 30_000
-    symbols: int = 20_000_000
+    symbols: int = 50_000_000
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -135,7 +136,7 @@ CONTINUAL = (
 
 
 def run(task: Continual, seed: int, share: float = 1.0) -> dict[str, object]:
-    """Trains one net, testing it after every promising stream, until it has solved the task or reaches a limit.
+    """Trains one net, testing it after every stream that it foretold to the end, until it has solved the task.
 
     Args:
         task: what to learn.
@@ -171,7 +172,7 @@ def run(task: Continual, seed: int, share: float = 1.0) -> dict[str, object]:
     while not marks and seen < share * task.limit and learnt < share * task.symbols:
         foretold = stream(learning=True, longest=LONGEST)
         seen, learnt = seen + 1, learnt + foretold
-        if foretold >= PROMISING:
+        if foretold == LONGEST:
             tests = list[int]()
             while len(tests) < TESTS and tests.count(LONGEST) == len(tests):
                 tests.append(stream(learning=False))
