@@ -221,7 +221,7 @@ def test_the_libraries_are_those_of_pyproject() -> None:
     known = {IMPORTS_OF.get(name, name.replace("-", "_")) for name in listed}
     used = {name.split(".")[0] for path in [*FILES, *SCRIPTS] for name in imports(path)}
     standard = set(sys.stdlib_module_names)
-    at_home = {"recognizer", "data", "benchmarks", "matplotlib"} | {
+    at_home = {"recognizer", "data", "benchmarks", "matplotlib", "yaml"} | {
         path.stem for path in (ROOT / "benchmarks").iterdir()
     }
     peers = {"flashlight", "kenlm", "pyctcdecode", "onnxruntime"}  # of benchmarks, each in its own place
