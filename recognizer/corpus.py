@@ -206,9 +206,9 @@ class Corpus(lightning.LightningDataModule):
         """The epoch and how many of its batches each rank has learnt from, so that a run can go on in the middle."""
         if self._draws is None or self.trainer is None:
             return {}
-        done: int = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
         plan = self._draws
-        return {"epoch": plan.epoch, "batches": done, "of": len(plan), "lanes": plan.lanes}
+        return {"epoch": plan.epoch, "batches": progress.processed, "of": len(plan), "lanes": plan.lanes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on there; Lightning calls it before it asks for the batches."""
