@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import math
@@ -249,11 +250,39 @@ def test_a_short_lag_is_learnt_by_the_lstm() -> None:
     assert result == running.run(easy, "lstm", seed=0, share=0.1)
 
 
-def test_a_cut_line_of_results_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "alone"), [("1 Reber", 0), ("2a p=100", 100)])
+def test_a_stuck_net_begins_anew(monkeypatch: pytest.MonkeyPatch, name: str, alone: int) -> None:
+    (hard,) = (experiment for experiment in experiments.EXPERIMENTS if experiment.name == name)
+    hard = dataclasses.replace(hard, anew=200, alone=alone, limit=500, exam=100)
+    begun, beginning = [], running.beginning
+    monkeypatch.setattr(running, "beginning", lambda *what: begun.append(beginning(*what)) or begun[-1])
+    result = running.run(hard, "lstm", seed=0)
+    assert result["marks"] == [] and result["seen"] == 500 and len(begun) == 3
+    firsts = [learner.vector[:50].tolist() for learner, _ in begun]
+    assert firsts[0] != firsts[1] != firsts[2]
+    assert result["weights"] == begun[0][1].sum()  # all of them, also where the end came while some were still alone
+
+
+@pytest.fixture
+def script() -> Any:
+    """benchmarks/lags.py, which has the name of the folder beside it."""
     spec = importlib.util.spec_from_file_location("lags_script", FOLDER / "lags.py")
     assert spec is not None and spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_table_shows_the_runs_that_are_finished(script: Any) -> None:
+    row, other = script.ROWS[0], script.ROWS[1]
+    result = {"task": row.name, "marks": [], "seen": 300, "seconds": 1.0, "weights": 276}
+    done = {script.key(row, "lstm", 100, 1.0): result, script.key(row, "lstm", 101, 1.0): result | {"marks": [1400]}}
+    text = script.document([(row, "lstm", seed) for seed in (100, 101, 102)] + [(other, "lstm", 100)], 1.0, done, 2)
+    assert "| 1 Reber | LSTM 1997 | 1 of 2 | 1,400 | 1,400 - 1,400 | 276 | 100 % | 8,440 | 276 |" in text
+    assert other.name not in text.partition("|---")[2].partition("\n- ")[0]
+
+
+def test_a_cut_line_of_results_is_left_out(script: Any, tmp_path: Path) -> None:
     runs = tmp_path / "runs.jsonl"
     runs.write_text(json.dumps({"key": "one", "marks": [1]}) + '\n{"key": "tw', encoding="utf-8")
     assert script.read(runs) == {"one": {"key": "one", "marks": [1]}}

@@ -5,8 +5,8 @@ memory", Neural Computation 9(8), section 5 and Tables 2 to 10, and of Gers, Sch
 forget", Neural Computation 12(10), Table 2. Ours is how they learn: the whole gradient through time, where the papers
 truncate it; Adam with cross-entropy, where they descend the squared error, except in 1 and 6, which descend the
 cross-entropy, and in 2a, which descends the squared error. First biases of gates are ours in 1, 2a, 2b and 2c; 2a and
-2b have an output gate and biases, 2c has biases of gates, which the paper's nets do without. In 1, 3a and
-3b, a net that is stuck begins anew.
+2b have an output gate and biases, 2c has biases of gates, which the paper's nets do without. In 1, 2a, 3a
+and 3b, a net that is stuck begins anew.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ def begin(net: Net, random: Generator, span: float, gates: Sequence[Sequence[flo
     return learner(net, vector, learnt)
 
 
-def _lag(name: str, draw: Callable[..., Sequences], enters: tuple[float, ...], pace: Pace, paper: int) -> Experiment:
+def _lag(
+    name: str, draw: Callable[..., Sequences], enters: tuple[float, ...], pace: Pace, paper: int, anew: int = 0
+) -> Experiment:
     return Experiment(
         name=name,
         draw=draw,
@@ -130,6 +132,7 @@ def _lag(name: str, draw: Callable[..., Sequences], enters: tuple[float, ...], p
         biased="gates outputs",
         pace=pace,
         alone=1000,
+        anew=anew,
         marks=(Mark(paper=paper),),
         exam=10_000,
         weights=10_504,
@@ -222,7 +225,7 @@ EXPERIMENTS = (
         limit=200_000,
         anew=5_000,
     ),
-    _lag("2a p=100", tasks.regular, (), Pace(1.0, clip=10.0, memory=0.0, adam=False), 5_040),
+    _lag("2a p=100", tasks.regular, (), Pace(1.0, clip=10.0, memory=0.0, adam=False), 5_040, anew=5_000),
     _lag("2b p=100", tasks.irregular, (-4.0,), Pace(0.003, clip=10.0), 5_680),
     _distant(50, 50, 30_000, 364),
     _distant(100, 100, 31_000, 664),

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.random import Generator
 
 from lags.cells import Floats, Net, Tape, split, tape
 from lags.experiments import Experiment, Mark
@@ -34,7 +35,8 @@ def run(experiment: Experiment, cell: str, seed: int, share: float = 1.0) -> dic
         `wrong` of FINAL new sequences and `error`, their mean absolute error; `weights` that were learnt.
     """
     random = np.random.default_rng([1997, seed])
-    net, learner = experiment.shape(cell), experiment.begin(cell, random)
+    net = experiment.shape(cell)
+    learner, everything = beginning(experiment, cell, random)
     desk = Desk(net, learner)
 
     def lessons() -> Iterator[Sequences]:
@@ -49,21 +51,19 @@ def run(experiment: Experiment, cell: str, seed: int, share: float = 1.0) -> dic
     if 0 < experiment.exam <= 256:
         fixed.append(experiment.draw(random, experiment.exam))
 
-    everything = learner.learnt.copy()
-    if experiment.alone:  # the remedy of section 4 against the "abuse problem": cells come when the rest has learnt
-        learner.learnt[:] = 0.0
-        split(net, learner.learnt).across[:] = split(net, learner.learnt).base[:] = 1.0
     recent = deque[tuple[bool, float]](maxlen=RECENT)
     marks: list[int] = []
     seen = 0
     while len(marks) < len(experiment.marks) and seen < share * experiment.most(cell):
         lesson, pace = next(taught), experiment.pace
-        if seen < experiment.alone:
+        age = seen % experiment.anew if experiment.anew else seen
+        if seen and age == 0:
+            learner, everything = beginning(experiment, cell, random)
+            desk.learner = learner
+        if age < experiment.alone:
             pace = Pace(0.1)
-        elif seen == experiment.alone:
+        elif age == experiment.alone:
             learner.learnt[:] = everything
-        if experiment.anew and seen and seen % experiment.anew == 0 and not marks:
-            learner = desk.learner = experiment.begin(cell, random)
         outputs = desk.outputs(lesson)
         learn(net, learner, lesson, pace, desk.tape, outputs)
         seen += LESSON
@@ -88,8 +88,19 @@ def run(experiment: Experiment, cell: str, seed: int, share: float = 1.0) -> dic
         "seen": seen,
         "wrong": sum(not right for right, _ in last[:FINAL]),
         "error": float(np.mean([error for _, error in last[:FINAL]])),
-        "weights": int(learner.learnt.sum()),
+        "weights": int(everything.sum()),
     }
+
+
+def beginning(experiment: Experiment, cell: str, random: Generator) -> tuple[Learner, Floats]:
+    """A net that has learnt nothing, and which of its weights it is to learn once it is not `alone` any more."""
+    learner = experiment.begin(cell, random)
+    everything = learner.learnt.copy()
+    if experiment.alone:  # the remedy of section 4 against the "abuse problem": cells come when the rest has learnt
+        learner.learnt[:] = 0.0
+        learnt = split(experiment.shape(cell), learner.learnt)
+        learnt.across[:] = learnt.base[:] = 1.0
+    return learner, everything
 
 
 class Desk:
