@@ -60,6 +60,8 @@ def run(experiment: Experiment, cell: str, seed: int, share: float = 1.0) -> dic
         if seen and age == 0:
             learner, everything = beginning(experiment, cell, random)
             desk.learner = learner
+            if 0 < experiment.exam <= 256:  # also: in 3b, chance makes test sets that nobody can pass
+                fixed[-1] = experiment.draw(random, experiment.exam)
         if age < experiment.alone:
             pace = Pace(0.1)
         elif age == experiment.alone:
