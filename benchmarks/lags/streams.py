@@ -7,8 +7,10 @@ cells, inputs wired to outputs too, biases of gates and outputs, of which the in
 -1.5, -2 and the forget gates' at 0.5, 1, 1.5, 2; other weights from [-0.2, 0.2]. With a decaying rate, it falls by 0.99
 a symbol and begins anew with each stream.
 
-What differs: Adam on gradients through the last `WINDOW` symbols, every so many, where the paper descends the truncated
-gradient after every symbol; and the cross-entropy loss.
+What differs: Adam on gradients through the last `WINDOW` symbols, every so many, where the paper descends the
+truncated gradient after every symbol; the cross-entropy loss; a net that has never foretold `STUCK` symbols begins anew
+after some thousand streams. A stream whose rate has faded to nothing is read no further than `FADED` symbols, which
+changes nothing that is learnt.
 """
 
 from __future__ import annotations
@@ -33,7 +35,13 @@ NETS = {
 """The LSTM of 1997, with forget gates, and the plain tanh RNN with as many units as the latter has cells and gates."""
 GATES = (np.arange(1, 5) * -0.5, np.arange(1, 5) * -0.5, np.arange(1, 5) * 0.5)
 FAINTEST = 1e-6
-"""What a rate has faded to when the rest of a stream changes nothing and is read only."""
+"""What a rate has faded to when the rest of a stream changes nothing."""
+FADED = 10_000
+"""Symbols after which a stream of a fading rate is learnt from no longer."""
+EVERY = {LONGEST: 1, FADED: 50}
+"""Of the streams that were foretold to their ends while learning, how many make a test."""
+STUCK = 1_000
+"""Symbols that a net must have foretold once, or it begins anew when its time has come."""
 
 
 @compiled
@@ -109,6 +117,7 @@ class Continual:
         share: of the paper's runs that succeed.
         limit: streams after which a run has failed.
         symbols: symbols after which it has, too.
+        anew: streams after which a net that is stuck begins anew with other weights; all of them are counted.
     """
 
     name: str
@@ -119,7 +128,8 @@ class Continual:
     weights: int = 0
     share: float | None = None
     limit: int = 30_000
-    symbols: int = 50_000_000
+    symbols: int = 20_000_000
+    anew: int = 8_000
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -130,13 +140,15 @@ class Continual:
 CONTINUAL = (
     Continual("continual", "lstm", Pace(0.003), share=0.0),
     Continual("continual", "forget", Pace(0.003), marks=(Mark(paper=18_889),), weights=424, share=0.18),
-    Continual("continual, decaying rate", "forget", Pace(0.02), 0.99, (Mark(paper=14_087),), 424, 0.62),
+    Continual(
+        "continual, decaying rate", "forget", Pace(0.02), 0.99, (Mark(paper=14_087),), 424, 0.62, symbols=300_000_000
+    ),
     Continual("continual", "rnn", Pace(0.003)),
 )
 
 
 def run(task: Continual, seed: int, share: float = 1.0) -> dict[str, object]:
-    """Trains one net, testing it after every stream that it foretold to the end, until it has solved the task.
+    """Trains one net, testing it now and then, after streams that it foretold to their ends, until it solves the task.
 
     Args:
         task: what to learn.
@@ -152,7 +164,7 @@ def run(task: Continual, seed: int, share: float = 1.0) -> dict[str, object]:
     learner = begin(net, random, 0.2, GATES, "gates outputs")
     roll, arcs = tape(net, WINDOW), np.stack(ARCS)
 
-    def stream(learning: bool, longest: int = LONGEST) -> int:
+    def stream(learning: bool, longest: int) -> int:
         """Begins a new one; how many symbols were foretold."""
         place, total = np.zeros(3, np.int64), 0  # place[1] = 0 is B, which stands before the first arc but one
         place[0] = arcs[1, 0, 0]
@@ -167,18 +179,22 @@ def run(task: Continual, seed: int, share: float = 1.0) -> dict[str, object]:
                 break
         return total
 
-    seen = learnt = 0
+    longest = LONGEST if task.fade == 1.0 else FADED
+    seen = learnt = best = whole = 0
     length, marks = 0.0, list[int]()
     while not marks and seen < share * task.limit and learnt < share * task.symbols:
-        foretold = stream(learning=True, longest=LONGEST)
-        seen, learnt = seen + 1, learnt + foretold
-        if foretold == LONGEST:
+        if seen and seen % task.anew == 0 and best < STUCK:
+            learner = begin(net, random, 0.2, GATES, "gates outputs")
+        foretold = stream(True, longest)
+        seen, learnt, best = seen + 1, learnt + foretold, max(best, foretold)
+        whole += foretold == longest
+        if foretold == longest and whole % EVERY[longest] == 0:
             tests = list[int]()
             while len(tests) < TESTS and tests.count(LONGEST) == len(tests):
-                tests.append(stream(learning=False))
+                tests.append(stream(False, LONGEST))
             length = float(np.mean(tests))
             if length == LONGEST:
                 marks.append(seen)
     if not marks:
-        length = float(np.mean([stream(learning=False) for _ in range(TESTS)]))
+        length = float(np.mean([stream(False, LONGEST) for _ in range(TESTS)]))
     return {"marks": marks, "seen": seen, "symbols": learnt, "length": length, "weights": int(learner.learnt.sum())}
