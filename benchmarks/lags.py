@@ -4,7 +4,8 @@
 
 Every finished run is a line of FILE.jsonl; started again, the script does what is missing there. A run whose settings
 have changed since is done again; after a change of the equations, begin with an empty file. TASK is the beginning of a
-row's name: 2c, "4 T=1000", continual. Seeds begin at 100: those below are for trying settings.
+row's name: 2c, "4 T=1000", continual; with a blank at its end the whole. Seeds begin at 100: those below are for trying
+settings.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def main() -> int:
     if options.quick:
         options.seeds, options.runs, options.output = 1, options.runs.with_suffix(".quick"), None
     share = 0.1 if options.quick else 1.0
-    rows = [row for row in ROWS if not options.tasks or row.name.startswith(tuple(options.tasks))]
+    rows = [row for row in ROWS if not options.tasks or f"{row.name} ".startswith(tuple(options.tasks))]
     wanted = [
         (row, cell, seed)
         for seed in range(options.first, options.first + options.seeds)
