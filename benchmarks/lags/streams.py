@@ -138,12 +138,12 @@ class Continual:
 
 
 CONTINUAL = (
-    Continual("continual", "lstm", Pace(0.003), share=0.0),
-    Continual("continual", "forget", Pace(0.003), marks=(Mark(paper=18_889),), weights=424, share=0.18),
+    Continual("continual", "lstm", Pace(0.006), share=0.0),
+    Continual("continual", "forget", Pace(0.006), marks=(Mark(paper=18_889),), weights=424, share=0.18),
     Continual(
         "continual, decaying rate", "forget", Pace(0.02), 0.99, (Mark(paper=14_087),), 424, 0.62, symbols=300_000_000
     ),
-    Continual("continual", "rnn", Pace(0.003)),
+    Continual("continual", "rnn", Pace(0.006)),
 )
 
 
