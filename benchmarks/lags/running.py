@@ -53,18 +53,18 @@ def run(experiment: Experiment, cell: str, seed: int, share: float = 1.0) -> dic
 
     recent = deque[tuple[bool, float]](maxlen=RECENT)
     marks: list[int] = []
-    seen = 0
+    seen = begun = 0
     while len(marks) < len(experiment.marks) and seen < share * experiment.most(cell):
         lesson, pace = next(taught), experiment.pace
-        age = seen % experiment.anew if experiment.anew else seen
-        if seen and age == 0:
+        if experiment.anew and seen - max([begun, *marks]) == experiment.anew:
+            begun = seen
             learner, everything = beginning(experiment, cell, random)
             desk.learner = learner
             if 0 < experiment.exam <= 256:  # also: in 3b, chance makes test sets that nobody can pass
                 fixed[-1] = experiment.draw(random, experiment.exam)
-        if age < experiment.alone:
+        if seen - begun < experiment.alone:
             pace = Pace(0.1)
-        elif age == experiment.alone:
+        elif seen - begun == experiment.alone:
             learner.learnt[:] = everything
         outputs = desk.outputs(lesson)
         learn(net, learner, lesson, pace, desk.tape, outputs)
