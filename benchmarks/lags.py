@@ -50,7 +50,7 @@ NOTES = (
     " 5,000 sequences (1, 2a), 20,000 (3a and 3b with T = 100), 500 T (4) or 300,000 (5), or that never foretold 1,000"
     " symbols in 8,000 streams. The sequences of all beginnings are counted. The papers' nets begin once.",
     "A criterion is looked at every 100 sequences. A run has failed after the sequences that the paper's runs took in"
-    " the mean (2c, 3, 4, 5, 6), three times as many (2a, 2b, 3a and 3b with T = 100), or 200,000 (1); after 30,000"
+    " the mean (2c, 3, 4, 5, 6), three times as many (2a, 2b, 3a, 3b and 4 with T = 100), or 200,000 (1); after 30,000"
     " streams or 20 million symbols (decaying rate: 300 million) in the last rows. The mean is that of the runs that"
     " succeed.",
     "The tanh RNN has as many units as the LSTM has cells and gates, the same optimiser, and at most 20,000 sequences.",
