@@ -147,7 +147,11 @@ def lines(row: Row, cell: str, results: list[Result]) -> list[str]:
         ours += [f"{min(met):,} - {max(met):,}" if met else "", f"{results[0]['weights']:,}"]
         told = ["", "", ""]
         if cell != "rnn":
-            told = [f"{100 * row.share:.0f} %", f"{mark.paper:,}" if mark.paper else "", f"{row.weights:,}"]
+            told = [
+                f"{100 * row.share:.0f} %",
+                f"{mark.paper:,}" if mark.paper else "",
+                f"{row.weights:,}" if row.weights else "",
+            ]
         found.append("| " + " | ".join([f"{row.name} {mark.name}".strip(), CELLS[cell], *ours, *told]) + " |")
     return found
 
