@@ -187,8 +187,8 @@ def _sum(name: str, draw: Callable[..., Sequences], least: int, pace: Pace, mark
         pace=pace,
         marks=marks,
         weights=93,
-        limit=marks[-1].paper * (3 if least == 100 and draw is tasks.addition else 1),
-        anew=500 * least if draw is tasks.addition else 300_000,
+        limit=marks[-1].paper * (3 if least == 100 else 1),
+        anew=1_000 * least if draw is tasks.addition else 1_000_000,
     )
 
 
@@ -252,7 +252,7 @@ EXPERIMENTS = (
         "5 T=100",
         tasks.product,
         100,
-        Pace(0.005, half=20000.0),
+        Pace(0.005, half=120000.0),
         (Mark("140 wrong", 139, paper=482_000), Mark("13 wrong", 12, paper=1_273_000)),
     ),
     _order("a", (10, 50), Pace(1.0, memory=0.0, adam=False), 31_390, 156),
