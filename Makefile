@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 DEMO := corpora/digits
+BEST := runs/digits/version_*/checkpoints/best.ckpt
 # The first Python from 3.10 to 3.13 that can make a virtual environment; or say it yourself: make PYTHON=python3.12 setup
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$candidate -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' \
@@ -28,8 +29,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## train on the embedded spoken digits (under 5 minutes on two cores), then transcribe with WER
 	$(BIN)/python train.py
 	@echo "A held-out file, and then all of them:"
-	$(BIN)/python transcribe.py "$$(sed -n '2s|^\([^\t]*\).*|$(DEMO)/\1|p' $(DEMO)/test.tsv)" --reference $(DEMO)/test.tsv --errors
-	$(BIN)/python transcribe.py $(DEMO)/test.tsv --output-dir runs/texts
+	$(BIN)/python transcribe.py --model "$$(ls -t $(BEST) | head -n 1)" "$$(sed -n '2s|^\([^\t]*\).*|$(DEMO)/\1|p' $(DEMO)/test.tsv)" --reference $(DEMO)/test.tsv --errors
+	$(BIN)/python transcribe.py --model "$$(ls -t $(BEST) | head -n 1)" $(DEMO)/test.tsv --output-dir runs/texts
 
 test: lint ## set up, lint, check the types, run the tests
 	$(BIN)/python -m pytest

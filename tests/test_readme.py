@@ -16,6 +16,7 @@ from typing import Any
 import numpy
 import pytest
 import soundfile
+import tiny
 import torch
 
 from recognizer.frontends import FRONTENDS
@@ -57,6 +58,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         rows.append(f"day1/{path.name}\t{text}\t{'anna' if place % 2 else 'otto'}")
     (folder / "recordings" / "manifest.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     soundfile.write(folder / "recording.wav", chance.normal(0, 0.1, 16_000), 16_000)
+    tiny.ink(folder / "ink.jsonl")
+    tiny.line(folder / "line.png")
     (folder / "texts.txt").write_text("seven four\nnine two two\n", encoding="utf-8")
     (folder / "words.txt").write_text("seven\nfour\nnine\ntwo\n", encoding="utf-8")
     (folder / "mine.yaml").write_text(blocks(README, "yaml")[0], encoding="utf-8")
@@ -104,8 +107,8 @@ def _train(arguments: list[str]) -> None:
     from recognizer.train import main
 
     if "--resume" in arguments or ("mine.yaml" in arguments and "--trainer.devices" not in arguments):
-        tiny = ["--trainer.max_epochs", "2", *TINY[6:]] if "--resume" in arguments else TINY  # its shape is settled
-        assert main([*arguments, *tiny]) == 0
+        short = ["--trainer.max_epochs", "2", *TINY[6:]] if "--resume" in arguments else TINY  # its shape is settled
+        assert main([*arguments, *short]) == 0
         return
     # Embedded corpora are trained on by test_learns, clusters are not at hand: here their settings are parsed.
     with pytest.raises(SystemExit) as end:

@@ -171,7 +171,7 @@ def _twofold(letter: str, least: int, telling: int, pace: Pace, marks: tuple[Mar
         exam=256,
         weights=102,
         limit=marks[-1].paper * (3 if letter != "c" and least == 100 else 1),
-        anew=20_000 if letter != "c" and least == 100 else 0,
+        anew=0 if letter == "c" else 20_000 if least == 100 else 60_000,
     )
 
 
@@ -242,7 +242,7 @@ EXPERIMENTS = (
     _twofold("a", 1000, 3, Pace(0.01), (Mark("ST1", paper=446_850), Mark("ST2", error=0.01, paper=452_460))),
     _twofold("b", 100, 3, Pace(0.02, half=2000.0), (Mark("ST1", 5, paper=41_740), Mark("ST2", 5, 0.04, 43_250))),
     _twofold("b", 100, 1, Pace(0.02, half=2000.0), (Mark("ST1", 5, paper=74_950), Mark("ST2", 5, 0.04, 78_430))),
-    _twofold("b", 1000, 1, Pace(0.01), (Mark("ST1", 5, paper=481_060), Mark("ST2", 5, 0.04, 485_080))),
+    _twofold("b", 1000, 1, Pace(0.02, half=10000.0), (Mark("ST1", 5, paper=481_060), Mark("ST2", 5, 0.04, 485_080))),
     _twofold("c", 100, 3, Pace(0.02, half=2000.0), (Mark(error=0.015, paper=269_650),)),
     _twofold("c", 100, 1, Pace(0.02, half=2000.0), (Mark(error=0.015, paper=565_640),)),
     _sum("4 T=100", tasks.addition, 100, Pace(0.01, half=20000.0), (Mark(error=0.01, paper=74_000),)),
