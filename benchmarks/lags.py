@@ -45,14 +45,16 @@ NOTES = (
     "Other than in the papers: the whole gradient through time, not truncated. Adam on the cross-entropy after each"
     " sequence, but plain descent in 1, 2a (squared error) and 6. First weights and biases of gates in 1; biases of"
     " gates, closed input gates in 2c; an output gate, and cells that learn after the direct connections, in 2a and"
-    " 2b; in 2b, error at the end of a sequence alone. Rates fall over time in 1, 3, 4 and 5 (not in 3a with T = 1000).",
+    " 2b; in 2b, error at the end of a sequence alone. Rates fall over time in 1, 3, 4 and 5 (not in 3a with T ="
+    " 1000).",
     "A net that is stuck begins anew with other weights and another test set: one that met no further criterion in"
-    " 5,000 sequences (1, 2a), 20,000 (3a and 3b with T = 100), 60,000 (with T = 1000), 1,000 T (4) or 1,000,000 (5), or"
-    " that never foretold 1,000 symbols in 8,000 streams. The sequences of all beginnings are counted. The papers' nets begin once.",
+    " 5,000 sequences (1, 2a), 20,000 (3a and 3b with T = 100), 60,000 (with T = 1000), 1,000 T (4) or 1,000,000 (5),"
+    " or that never foretold 1,000 symbols in 8,000 streams. The sequences of all beginnings are counted. The papers'"
+    " nets begin once.",
     "A criterion is looked at every 100 sequences. A run has failed after the sequences that the paper's runs took in"
-    " the mean (2c, 3, 4, 5, 6), three times as many (2a, 2b, 3a, 3b, 4 and 5 with T = 100), or 200,000 (1); after 30,000"
-    " streams or 20 million symbols (decaying rate: 300 million) in the last rows. The mean is that of the runs that"
-    " succeed.",
+    " the mean (2c, 3, 4, 5, 6), three times as many (2a, 2b, 3a, 3b, 4 and 5 with T = 100), or 200,000 (1); after"
+    " 30,000 streams or 20 million symbols (decaying rate: 300 million) in the last rows. The mean is that of the runs"
+    " that succeed.",
     "The tanh RNN has as many units as the LSTM has cells and gates, the same optimiser, and at most 20,000 sequences.",
     "Settings were sought with seeds below 100; the table's begin at 100. But where runs of the table had failed,"
     " settings were sought again (3a, 3b, 4, the endless streams) or stuck nets allowed to begin anew (2a, 3 to 5,"
