@@ -64,7 +64,6 @@ class Recognizer(Network, Learner):
         average: float = 0.0,
     ) -> None:
         super().__init__()
-        stem = dict(stem or {"name": "conv2d"})
         frontend = frontends.build(frontend).config()  # all settings: a release with other defaults reads the same
         self.save_hyperparameters()
         if lr <= 0:

@@ -47,7 +47,7 @@ class Network(nn.Module):
         self,
         alphabet: dict[str, Any],
         frontend: dict[str, Any],
-        stem: dict[str, Any],
+        stem: dict[str, Any] | None,
         layer: str | dict[str, Any],
         depth: int,
         width: int,
@@ -66,6 +66,7 @@ class Network(nn.Module):
                 raise ConfigError(f"model.{name}", f"is {value}", "use a number above 0")
         self.frontend = frontends.build(frontend)
         self.alphabet = Alphabet.from_config(alphabet)
+        stem = stem or {"name": "conv2d"}
         self.stem: Layer = build(STEMS, "model.stem", stem, inputs=self.frontend.size)
         layer = {"name": layer} if isinstance(layer, str) else layer
         settings = {"width": width, "projection": projection, "norm": norm, "dropout": dropout}

@@ -15,6 +15,7 @@ from recognizer.batch import Sample, collate
 from recognizer.errors import AlphabetError, CheckpointError, ConfigError
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
+from recognizer.network import Network
 from recognizer.network import VERSION
 
 FRONTENDS = {"speech": {"name": "speech", "bands": 16}, "pen": {"name": "pen"}, "line": {"name": "line", "height": 16}}
@@ -130,6 +131,11 @@ def test_a_checkpoint_reloads_bit_for_bit(tmp_path, network):
             assert torch.equal(weight, loaded.state_dict()[name]), name
         expected = network.eval()(rows.frames, rows.lengths)[0]
         assert torch.equal(loaded.eval()(rows.frames, rows.lengths)[0], expected)
+
+
+@pytest.mark.parametrize("kind", [Recognizer, Network])
+def test_hyper_parameters_without_a_stem_mean_the_usual_one(kind):
+    assert kind.of({**model().hparams, "stem": None}).names["stem"] == "conv2d"
 
 
 @pytest.mark.filterwarnings(
