@@ -15,8 +15,7 @@ from recognizer.batch import Sample, collate
 from recognizer.errors import AlphabetError, CheckpointError, ConfigError
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
-from recognizer.network import Network
-from recognizer.network import VERSION
+from recognizer.network import VERSION, Network
 
 FRONTENDS = {"speech": {"name": "speech", "bands": 16}, "pen": {"name": "pen"}, "line": {"name": "line", "height": 16}}
 STEMS = {
