@@ -4,8 +4,9 @@
 
 For each speaker: manifests without that speaker (data.fsdd), a training by configs/fsdd.yaml, beside the voices of
 voices.py, that begins with CHECKPOINT (which must not have heard any of them), and what its last epoch reads of the
-speaker's recordings: greedily, and with a beam that may only write the ten words. No choice of any kind looks at the
-speaker. A speaker whose training is finished, runs/fsdd-SPEAKER, is not trained again.
+speaker's recordings: greedily, and with a beam that may only write the ten words. No epoch is chosen by the speaker,
+but the settings of fsdd.yaml were, with an eye on these four. A speaker whose training is finished, runs/fsdd-SPEAKER,
+is not trained again.
 """
 
 from __future__ import annotations
