@@ -205,7 +205,7 @@ def _order(letter: str, places: tuple[int, ...], pace: Pace, paper: int, weights
         pace=pace,
         marks=(Mark(error=0.1, paper=paper),),
         weights=weights,
-        limit=paper,
+        limit=paper * 3,
     )
 
 
