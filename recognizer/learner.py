@@ -21,7 +21,7 @@ from recognizer.batch import HOLLOW, Batch, needed
 from recognizer.calibration import Calibration
 from recognizer.decoders import Greedy
 from recognizer.frontends import Frontend
-from recognizer.layers.base import inside
+from recognizer.lengths import inside
 from recognizer.metrics import ErrorRates, Ratio, Verdicts
 from recognizer.schedule import optimiser, schedules
 from recognizer.transcript import Word

@@ -1,13 +1,16 @@
-"""What holds for every test: one thread, the same chance each time."""
+"""What holds for every test: one thread, the same chance each time; and corpora to be had by their names."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from pathlib import Path
 
 import hypothesis
 import numpy
 import pytest
 import torch
+from layouts import MAKERS
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("fixed", derandomize=True, database=None, deadline=None, max_examples=50)
@@ -19,3 +22,14 @@ def _seeds() -> None:
     random.seed(0)
     numpy.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Callable[[str], Path]:
+    """Makes the imitation of a name and gives its folder."""
+
+    def made(name: str) -> Path:
+        MAKERS[name](tmp_path / name)
+        return tmp_path / name
+
+    return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,6 @@ from recognizer.manifest import Utterance
 
 SHARED = {"__init__", "cut", "shards"}
 RECIPES = sorted(path.stem for path in Path(data.__file__).parent.glob("*.py") if path.stem not in SHARED)
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Callable[[str], Path]:
-    """Makes the imitation of a name and gives its folder."""
-
-    def made(name: str) -> Path:
-        MAKERS[name](tmp_path / name)
-        return tmp_path / name
-
-    return made
 
 
 def module(recipe: str) -> Any:

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from layouts import IAM, MAKERS, alto_xml, make_page, make_unipen, page_line, page_xml, people, picture, put, told
+from layouts import IAM, alto_xml, make_page, make_unipen, page_line, page_xml, people, picture, put, told
 
 from data import alto, cut, iam, iamondb, lines, page, unipen
 from recognizer import image, ink
 from recognizer.errors import InputError, ManifestError, RecognizerError
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Callable[[str], Path]:
-    """Makes the imitation of a name and gives its folder."""
-
-    def made(name: str) -> Path:
-        MAKERS[name](tmp_path / name)
-        return tmp_path / name
-
-    return made
 
 
 def test_unipen_items_are_those_that_ink_reads(corpus: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recognizer.errors import DecoderError
+from recognizer.lengths import inside
 
 Numbers = NDArray[np.generic]
 
@@ -86,11 +87,6 @@ def check(log_probs: Tensor, lengths: Tensor) -> None:
         figure = values[row, frame].item()
         remedy = "the model has diverged" if figure != figure else "give logarithms of probabilities (log_softmax)"
         raise DecoderError(f"log_probs, row {row}, frame {frame}", f"holds {figure:.6g}", remedy)
-
-
-def inside(lengths: Tensor, frames: int) -> Tensor:
-    """bool [B, frames]: which frames lie within their row's length."""
-    return torch.arange(frames, device=lengths.device) < lengths[:, None]
 
 
 def _tensor(given: Tensor | Numbers) -> Tensor:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from recognizer.alphabet import BLANK
-from recognizer.decoders.base import Decoder, Hypothesis, inside
+from recognizer.decoders.base import Decoder, Hypothesis
+from recognizer.lengths import inside
 
 
 class Greedy(Decoder):

@@ -11,6 +11,8 @@ import abc
 import torch
 from torch import Tensor, nn
 
+from recognizer.lengths import inside
+
 State = tuple[Tensor, ...]
 """What a layer keeps of the frames so far, each [B, ...]; () before the first."""
 
@@ -54,11 +56,6 @@ class Streaming(Layer):
     @abc.abstractmethod
     def reach(self, t: int) -> int:
         """The frame after which output frame t is given, both counted from 0; no later frame changes it."""
-
-
-def inside(lengths: Tensor, longest: int) -> Tensor:
-    """bool [B, T]: is frame t of row b before the row's end?"""
-    return torch.arange(longest, device=lengths.device)[None] < lengths[:, None]
 
 
 def silence(frames: Tensor, lengths: Tensor) -> Tensor:
