@@ -53,7 +53,7 @@ NOTES = (
     " nets begin once.",
     "A criterion is looked at every 100 sequences. A run has failed after the sequences that the paper's runs took in"
     " the mean (2c, 3, 4, 5), three times as many (2a, 2b, 6, and 3a, 3b, 4 and 5 with T = 100), or 200,000 (1); after"
-    " 30,000 streams or 20 million symbols (decaying rate: 300 million) in the last rows. The mean is that of the runs"
+    " 30,000 streams or 60 million symbols (decaying rate: 300 million) in the last rows. The mean is that of the runs"
     " that succeed.",
     "The tanh RNN has as many units as the LSTM has cells and gates, the same optimiser, and at most 20,000 sequences.",
     "Settings were sought with seeds below 100; the table's begin at 100. But where runs of the table had failed,"

@@ -128,7 +128,7 @@ class Continual:
     weights: int = 0
     share: float | None = None
     limit: int = 30_000
-    symbols: int = 20_000_000
+    symbols: int = 60_000_000
     anew: int = 8_000
 
     @property
