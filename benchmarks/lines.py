@@ -37,7 +37,7 @@ WIDTH = 248
 START, TURN = 900.0, 3600.0
 """Seconds after which a process that has not begun, or not read all lines, is given up."""
 HEAD = (
-    "| recogniser | weights | training: steps | lines | lines/s | lines / s of processor | CER % | WER % |"
+    "| recogniser | weights | training: s | steps | lines | lines/s | lines / s of processor | CER % | WER % |"
     " reading: lines/s | lines / s of processor | line by line: lines/s | lines / s of processor | MiB at most |"
 )
 
@@ -245,7 +245,8 @@ def document(course: Course) -> str:
         f"- in kraken's environment: {versions}",
         f"- {len(course.lines['train'])} lines to learn from, {len(course.lines['val'])} to read, NFD for both",
         f"- each training: from nothing, {options.threads} cores and threads, {options.minutes:g} min from the first"
-        " batch on (Lightning's `max_time`), no validation within them, the weights at the end",
+        " batch on (Lightning's `max_time`), no validation within them; the step under way is finished;"
+        " the weights at the end",
         "- kraken: its default network and settings for line images with texts beside them (batches of 1 line, AdamW"
         " with a constant rate of 1e-3, no augmentation, a process that reads images); only time ends its training,"
         f" it gets {options.threads} threads where it would use 1",
@@ -268,10 +269,10 @@ def line(course: Course, row: Row) -> str:
     if row.name in course.failed:
         return f"| {row.name} | {course.failed[row.name]} |" + " |" * (HEAD.count("|") - 3)
     lines = course.lines["val"]
-    learnt = " | | | "
+    learnt = " | | | | "
     if found := course.trained.get(row.name):
         learnt = (
-            f"{found['steps']} | {found['lines']} | {found['lines'] / found['wall']:.2f} |"
+            f"{found['wall']:.0f} | {found['steps']} | {found['lines']} | {found['lines'] / found['wall']:.2f} |"
             f" {found['lines'] / found['processor']:.2f}"
         )
     alone = course.read[row.name, True]
