@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import NDArray
 
-from recognizer.sampler import Draws, filled
+from recognizer.sampler import Draws, Stretch, filled, jitter, stretches
 from recognizer.shards import Span
 
 Haul = tuple[int, list[int], tuple[Span, ...]]
@@ -31,7 +31,7 @@ class Lanes(Draws[Haul]):
 
     Args:
         shards: frames of the items of each shard.
-        budget, shuffle, seed, rank, world, most, weights: see `Bins`.
+        budget, shuffle, seed, rank, world, most, weights, stretch: see `Bins`.
         origins: the corpus of each shard, as a place in `weights`; all of them the first, if none are given.
         workers: processes of this rank that read; 0 counts as one.
         window: items that each of them holds at a time.
@@ -50,8 +50,10 @@ class Lanes(Draws[Haul]):
         weights: Sequence[float] = (1.0,),
         workers: int = 0,
         window: int = 1000,
+        stretch: Stretch | None = None,
     ) -> None:
         super().__init__()
+        self.stretch = stretch
         self.lengths = numpy.concatenate([numpy.asarray(shard, dtype=numpy.float64) for shard in shards])
         self.starts: Numbers = numpy.cumsum([0, *map(len, shards)])
         self.budget, self.shuffle, self.seed, self.most = budget, shuffle, seed, most
@@ -115,8 +117,10 @@ class Lanes(Draws[Haul]):
         first = -(-self.window * (number % self.lanes + 1) // self.lanes)
         found = []
         for part in numpy.split(members, range(first, len(members), self.window)):
-            sizes = self._sizes(part)
-            keys = sizes * chance.uniform(0.92, 1.08, len(sizes)) if self.shuffle else sizes
+            keys = sizes = self._sizes(part)
+            if self.shuffle:
+                sizes = sizes * stretches(self.stretch, part, epoch)
+                keys = sizes * jitter(chance, len(sizes))
             batches = filled(part, sizes, keys, self.budget, self.most)
             order = chance.permutation(len(batches)).tolist() if self.shuffle else list(range(len(batches)))
             found.append((part, [batches[place] for place in order]))

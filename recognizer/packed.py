@@ -78,7 +78,9 @@ class Packed(Part):
 
     def sampler(self, workers: int, **given: Any) -> Lanes:
         """The batches of a rank, see `Lanes`."""
-        return Lanes(self.shards, origins=self.origins, workers=workers, window=self.window, **given)
+        return Lanes(
+            self.shards, origins=self.origins, workers=workers, window=self.window, stretch=self.stretch, **given
+        )
 
     def __getitem__(self, draw: Draw | Haul) -> Batch:
         epoch, members, *window = draw

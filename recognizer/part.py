@@ -99,9 +99,16 @@ class Part(Dataset[Batch], abc.ABC):
         blank = Sample(torch.zeros(1, self.frontend.size), torch.zeros(0, dtype=torch.long), HOLLOW)
         return collate(samples or [blank])
 
+    def stretch(self, member: int, epoch: int) -> float:
+        """How many times as long this draw will be as the utterance is, as far as `vary` can tell."""
+        return self.vary.stretch(self._chance(member, epoch)) if self.vary else 1.0
+
+    def _chance(self, member: int, epoch: int) -> numpy.random.Generator:
+        return numpy.random.default_rng([self.seed, epoch, member])
+
     def _sample(self, member: int, epoch: int) -> Sample:
         signal, labels, utterance = self._read(member % len(self))
-        chance = numpy.random.default_rng([self.seed, epoch, member])
+        chance = self._chance(member, epoch)
         frames = self.frontend.frames(self.vary(signal, chance) if self.vary else signal)
         frames = self.augment(frames, chance) if self.augment else frames
         return Sample(frames, torch.tensor(labels, dtype=torch.long), utterance)
@@ -175,7 +182,7 @@ class Files(Part):
 
     def sampler(self, workers: int, **given: Any) -> Bins:
         """The batches of a rank, see `Bins`."""
-        return Bins(self.lengths, origins=self.origins, **given)
+        return Bins(self.lengths, origins=self.origins, stretch=self.stretch, **given)
 
     def _read(self, index: int) -> Read:
         return self._signal(index), self.labels[index], self.utterances[index]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy
@@ -14,6 +14,10 @@ from torch.utils.data import Sampler
 Draw = tuple[int, list[int]]
 """The epoch, which seeds augmentation, and the utterances of one batch; `number + n * k` is copy k of the n."""
 Drawn = TypeVar("Drawn", bound=tuple[object, ...])
+Stretch = Callable[[int, int], float]
+"""A member and the epoch -> how many times as long it will be then as its utterance is."""
+JITTER = 0.03
+"""Of the lengths by which is sorted, so that an utterance meets other neighbours in each epoch."""
 
 
 class Draws(Sampler[Drawn], abc.ABC):
@@ -67,6 +71,7 @@ class Bins(Draws[Draw]):
         origins: the corpus of each utterance, as a place in `weights`; all of them the first, if none are given.
         weights: how often the utterances of each corpus come in an epoch. Of 2.25, all come twice and every fourth one,
             counted in the order of length, a third time; which one of the four goes round from epoch to epoch.
+        stretch: how much longer or shorter than its utterance each member is in an epoch, where that is known.
     """
 
     def __init__(
@@ -80,9 +85,11 @@ class Bins(Draws[Draw]):
         most: int = 64,
         origins: Sequence[int] = (),
         weights: Sequence[float] = (1.0,),
+        stretch: Stretch | None = None,
     ) -> None:
         super().__init__()
         self.lengths = numpy.asarray(lengths, dtype=numpy.float64)
+        self.stretch = stretch
         self.budget, self.shuffle, self.seed = budget, shuffle, seed
         self.rank, self.world, self.most = rank, world, most
         self.origins = numpy.asarray(origins or [0] * len(self.lengths))
@@ -106,8 +113,8 @@ class Bins(Draws[Draw]):
         sizes = self._sizes(members)
         bins = plain = self._filled(members, sizes)
         if self.shuffle:
-            # A jitter of the sorting keys, so that an utterance meets other neighbours each epoch.
-            bins = self._filled(members, sizes * chance.uniform(0.92, 1.08, len(sizes)))
+            sizes = sizes * stretches(self.stretch, members, epoch)
+            bins = filled(members, sizes, sizes * jitter(chance, len(sizes)), self.budget, self.most)
             bins = bins if len(bins) <= self._wanted else plain
         while len(bins) < self._wanted and max(map(len, bins)) > 1:
             largest = max(bins, key=len)
@@ -135,8 +142,8 @@ class Bins(Draws[Draw]):
     def _sizes(self, members: NDArray[numpy.int64]) -> NDArray[numpy.float64]:
         return self.lengths[members % len(self.lengths)]
 
-    def _filled(self, members: NDArray[numpy.int64], keys: NDArray[numpy.float64]) -> list[list[int]]:
-        return filled(members, self._sizes(members), keys, self.budget, self.most)
+    def _filled(self, members: NDArray[numpy.int64], sizes: NDArray[numpy.float64]) -> list[list[int]]:
+        return filled(members, sizes, sizes, self.budget, self.most)
 
     def draws(self) -> list[Draw]:
         """Every `world`-th batch."""
@@ -144,6 +151,18 @@ class Bins(Draws[Draw]):
 
     def __len__(self) -> int:
         return len(self.batches()) // self.world
+
+
+def stretches(stretch: Stretch | None, members: NDArray[numpy.int64], epoch: int) -> NDArray[numpy.float64]:
+    """How many times as long each of the members will be in this epoch."""
+    if stretch is None:
+        return numpy.ones(len(members))
+    return numpy.array([stretch(member, epoch) for member in members.tolist()])
+
+
+def jitter(chance: numpy.random.Generator, count: int) -> NDArray[numpy.float64]:
+    """Factors for the lengths by which is sorted."""
+    return chance.uniform(1 - JITTER, 1 + JITTER, count)
 
 
 def filled(

@@ -34,6 +34,19 @@ def test_padding_is_small():
     assert sum(LENGTHS) > 0.9 * padded
 
 
+def test_batches_are_of_like_length_and_keep_to_the_budget_after_variation():
+    def stretch(member, epoch):
+        return float(numpy.random.default_rng([epoch, member]).uniform(0.8, 1.25))
+
+    bins = Bins(LENGTHS, 8000, stretch=stretch)
+    for epoch in range(3):
+        bins.set_epoch(epoch)
+        batches = [[LENGTHS[member] * stretch(member, epoch) for member in members] for _, members in bins]
+        padded = [max(batch) * len(batch) for batch in batches]
+        assert max(padded) <= 8000
+        assert sum(map(sum, batches)) > 0.92 * sum(padded)
+
+
 @pytest.mark.parametrize("world", [1, 3])
 def test_every_epoch_has_as_many_batches(world):
     bins = Bins(LENGTHS, 4000, world=world)

@@ -214,6 +214,18 @@ def test_what_was_never_shown_to_help_is_off() -> None:
 # ---- speech
 
 
+@pytest.mark.parametrize(("name", "signal"), [("speech", voice(2.0)), ("line", bars())])
+def test_it_is_known_beforehand_how_long_a_variant_will_be(name: str, signal: Any) -> None:
+    settings = {"cut": 0.0} if name == "speech" else {}
+    vary = variations.build(name, settings)
+    assert vary is not None
+    told = [vary.stretch(numpy.random.default_rng(seed)) for seed in range(50)]
+    for seed, stretch in enumerate(told):
+        variant = vary(signal, numpy.random.default_rng(seed))
+        assert variant.shape[-1] == pytest.approx(stretch * signal.shape[-1], abs=2)
+    assert min(told) < 0.95 and max(told) > 1.05
+
+
 def test_speed_alone_changes_the_duration() -> None:
     member, signal = alone("speech", "speed", speed=0.25), voice(0.5)
     lengths = [len(member(signal, numpy.random.default_rng(seed))) / len(signal) for seed in range(100)]

@@ -37,6 +37,10 @@ class Variation(abc.ABC, Generic[Signal]):
     def __call__(self, signal: Signal, chance: numpy.random.Generator) -> Signal:
         """Another signal of the same kind; the one given stays as it is."""
 
+    def stretch(self, chance: numpy.random.Generator) -> float:
+        """How many times as long, about, a call with this generator in its present state makes a signal."""
+        return 1.0
+
 
 def check(limits: dict[str, tuple[float, float]]) -> None:
     """Refuse amounts below 0, above their limit, or that are no numbers; `limits` has for each name both.

@@ -55,14 +55,15 @@ class Line(Variation[Pixels]):
         check({"shear": (shear, 2), "tilt": (tilt, 0.2), "stretch": (stretch, 0.9), "size": (size, 0.9)})
         check({"move": (move, 0.5), "wave": (wave, 0.5), "thickness": (thickness, 1), "blur": (blur, 1)})
         check({"contrast": (contrast, 1), "noise": (noise, 255)})
-        self.shear, self.tilt, self.stretch, self.size, self.move = shear, tilt, stretch, size, move
+        self.shear, self.tilt, self.widen, self.size, self.move = shear, tilt, stretch, size, move
         self.wave, self.thickness, self.blur, self.contrast, self.noise = wave, thickness, blur, contrast, noise
 
     def __call__(self, signal: Pixels, chance: numpy.random.Generator) -> Pixels:
         """uint8 [H, about W]."""
         ink = signal
-        if any((self.shear, self.tilt, self.stretch, self.size, self.move)) and chance.random() < PLACED:
-            ink = self._placed(ink, chance)
+        wide = self._wide(chance)
+        if wide is not None:
+            ink = self._placed(ink, wide, chance)
         values = ink.astype(numpy.float32)
         if self.wave and chance.random() < WAVED:
             values = _waved(values, self.wave, chance)
@@ -81,9 +82,19 @@ class Line(Variation[Pixels]):
         assert values.shape[0] == signal.shape[0]
         return numpy.clip(values, 0, 255).astype(numpy.uint8)
 
-    def _placed(self, ink: Pixels, chance: numpy.random.Generator) -> Pixels:
+    def stretch(self, chance: numpy.random.Generator) -> float:
+        """A wider line is longer."""
+        return self._wide(chance) or 1.0
+
+    def _wide(self, chance: numpy.random.Generator) -> float | None:
+        """How many times as wide, where the line is placed anew; what is drawn first."""
+        if any((self.shear, self.tilt, self.widen, self.size, self.move)) and chance.random() < PLACED:
+            return float(chance.uniform(1 - self.widen, 1 + self.widen))
+        return None
+
+    def _placed(self, ink: Pixels, wider: float, chance: numpy.random.Generator) -> Pixels:
         high, wide = ink.shape
-        columns = max(SHORTEST, round(wide * chance.uniform(1 - self.stretch, 1 + self.stretch)))
+        columns = max(SHORTEST, round(wide * wider))
         shear = chance.uniform(-self.shear, self.shear)
         tall = 1 / chance.uniform(1 - self.size, 1 + 0.8 * self.size)
         slope = chance.uniform(-1, 1) * min(self.tilt, 0.1 * high / wide)

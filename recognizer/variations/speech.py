@@ -92,9 +92,17 @@ class Speech(Variation[Tensor]):
             wave = wave * numpy.float32(10 ** (chance.uniform(-self.gain, self.gain / 2) / 20))
         return signal if wave is given else torch.from_numpy(wave)
 
+    def stretch(self, chance: numpy.random.Generator) -> float:
+        """Speech that is read faster is shorter."""
+        return 1 / self._pace(chance)
+
+    def _pace(self, chance: numpy.random.Generator) -> float:
+        """How many times as fast; what is drawn first."""
+        return float(chance.uniform(1 / (1 + self.speed), 1 + self.speed))
+
     def _paced(self, wave: Wave, chance: numpy.random.Generator) -> Wave:
         """Read at another speed, and begun late or ended early at times."""
-        speed = chance.uniform(1 / (1 + self.speed), 1 + self.speed)
+        speed = self._pace(chance)
         most = round(self.cut * RATE)
         first, last = chance.integers(0, most, size=2) if most and chance.random() < CUT else (0, 0)
         if speed == 1:
