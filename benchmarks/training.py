@@ -5,6 +5,7 @@
 Both learn from the same batches with networks that began alike: the trainer, with callbacks, loggers, reading,
 variation and augmentation; and a loop of torch's own calls over the batches as they lie in memory. They take turns, so
 that a busy machine slows both. What workers have read ahead while the bare loop ran is let pass before the clock runs.
+The files are read beforehand and lie in memory, as they do from the second epoch on.
 """
 
 from __future__ import annotations
@@ -126,6 +127,7 @@ def main() -> int:
     rows = []
     for workers in options.workers:
         turns = Turns(options.seconds)
+        Recognizer.on_train_start = read
         Recognizer.on_train_batch_end = lambda *given, turns=turns: turns(*given)
         with tempfile.TemporaryDirectory() as folder:
             train.train(
@@ -156,6 +158,13 @@ def main() -> int:
     ]
     options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
+
+
+def read(model: Recognizer) -> None:
+    """Fill the cache of the training set, which workers that are made later have, too."""
+    part: Any = model.trainer.train_dataloader.dataset
+    for index in range(len(part)):
+        part._read(index)
 
 
 def row(workers: int, turns: Turns) -> str:
