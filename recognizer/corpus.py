@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from recognizer.sampler import Draws
 from recognizer.samples import SAMPLES
 
 log = logging.getLogger(__name__)
+
+WORKERS = 8
+"""Processes that read for one GPU at most, where nobody says how many."""
 
 
 class Corpus(lightning.LightningDataModule):
@@ -49,7 +53,8 @@ class Corpus(lightning.LightningDataModule):
         augment: settings of `Augment`; `null` turns it off.
         nothing: empty signals (silence, noise, plain paper) shown in training, as a share of the utterances; without
             them a network that has never met silence finds words in it.
-        workers: processes that read and frame; 0 does it in the training process.
+        workers: processes that read and frame; 0 does it in the training process. By default 0 on a CPU, whose cores
+            the network needs, and beside a GPU one for each core that is free, 8 at most.
         cache: MiB of signals kept in memory by each process, so that files are read once.
         seed: of shuffling and augmentation.
         weights: how often the utterances of each manifest of `train` come in an epoch, see `Bins`; none: each once.
@@ -75,7 +80,7 @@ class Corpus(lightning.LightningDataModule):
         vary: bool | dict[str, Any] = True,
         augment: dict[str, Any] | None = None,
         nothing: float = 0.03,
-        workers: int = 0,
+        workers: int | None = None,
         cache: int = 2048,
         seed: int = 0,
         weights: list[float] | None = None,
@@ -179,7 +184,7 @@ class Corpus(lightning.LightningDataModule):
             raise ConfigError(f"data.{name}", "no manifest was given", f"set data.{name}")
         trainer = self.trainer
         learning = name == "train"
-        workers = self.hparams["workers"]
+        workers = self._workers()
         sampler = part.sampler(
             workers,
             budget=self.hparams["batch_frames"],
@@ -201,6 +206,15 @@ class Corpus(lightning.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def _workers(self) -> int:
+        """Processes that read for this one."""
+        given: int | None = self.hparams["workers"]
+        if given is not None:
+            return given
+        if self.trainer is None or self.trainer.strategy.root_device.type == "cpu":
+            return 0
+        return min(WORKERS, max(0, (os.cpu_count() or 1) // self.trainer.num_devices - 1))
 
     def state_dict(self) -> dict[str, Any]:
         """The epoch and how many of its batches each rank has learnt from, so that a run can go on in the middle."""

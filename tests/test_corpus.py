@@ -2,6 +2,8 @@
 
 import itertools
 import logging
+import os
+from types import SimpleNamespace
 
 import pytest
 import tiny
@@ -81,6 +83,21 @@ def test_worker_processes_change_nothing(table):
     expected = rows(alone.train_dataloader())
     for path, (frames, labels, _) in rows(helped.train_dataloader()).items():
         assert torch.equal(frames, expected[path][0]) and torch.equal(labels, expected[path][1])
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "devices", "workers"),
+    [("cpu", 64, 1, 0), ("cuda", 16, 1, 8), ("cuda", 16, 4, 3), ("cuda", 2, 2, 0), ("cuda", None, 1, 0)],
+)
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+def test_a_gpu_is_read_for_by_the_cores_that_are_free(table, monkeypatch, device, cores, devices, workers):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    made = corpus(table)
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    made.trainer = SimpleNamespace(strategy=strategy, num_devices=devices, global_rank=0, world_size=devices)
+    assert made.val_dataloader().num_workers == workers
+    made.hparams["workers"] = 2
+    assert made.val_dataloader().num_workers == 2
 
 
 def test_weights_show_a_corpus_more_often_each_time_anew(tmp_path, table):
