@@ -65,6 +65,7 @@ class Run:
     settings: Mapping[str, Any]
     log: Sequence[Sequence[str]]
     day: str
+    blended: Sequence[str]
 
 
 def opened(path: Path) -> Page:
@@ -135,6 +136,7 @@ def run(checkpoint: Path, whole: Mapping[str, Any]) -> Run:
         {"data": told, "model": settings},
         _log(_text(folder / "metrics.csv")),
         day,
+        whole.get("blended", ()),
     )
 
 
@@ -191,6 +193,8 @@ def written(page: Page, rows: Sequence[Row], learnt: Sequence[Sequence[str]], ru
         *_table(["corpus", "texts", "people", "hours"], learnt), "",
         f"Epochs: {run.epochs or 'not kept'}; steps: {run.steps or 'not kept'}; seed: {run.seed or 'not kept'};"
         f" begun with: {Path(run.begun).name if run.begun else 'weights of chance'}; checkpoint of {run.day}.", "",
+        *([f"The weights are the mean of {len(run.blended)} checkpoints (`python -m recognizer.blend`), of which this"
+           " run's is the first.", ""] if run.blended else []),
         "Command: `python train.py --config FILE`, in which FILE says, beside the defaults:", "",
         "```json", json.dumps(run.settings, indent=1, ensure_ascii=False), "```", "",
     ]  # fmt: skip

@@ -31,6 +31,8 @@ from recognizer.transcript import Transcript
 
 VERSION = 1
 """Of the checkpoint's layout: raised when an older program could no longer read a newer file."""
+CALIBRATION = "calibration."
+"""How the names of those numbers begin that are a handful, found after the weights: neither halved nor blended."""
 
 Made = TypeVar("Made", bound="Network")
 

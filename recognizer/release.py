@@ -26,15 +26,13 @@ from recognizer.console import bar
 from recognizer.decoders import Decoder
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
 from recognizer.metrics import Counts
-from recognizer.network import Network, language, opened
+from recognizer.network import CALIBRATION, Network, language, opened
 from recognizer.tune import Readings
 
 log = logging.getLogger(__name__)
 
 LIMIT = 20_000_000
 """Bytes of a file in the package, at most."""
-KEPT = "calibration."
-"""Numbers that stay in single precision: a handful."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,7 +115,7 @@ def pack(
 def halved(whole: Mapping[str, Any], beam: Mapping[str, float] | None) -> dict[str, Any]:
     """Of a checkpoint what use and fine-tuning need, the weights as float16."""
     weights = {
-        name: weight.half() if weight.is_floating_point() and not name.startswith(KEPT) else weight.clone()
+        name: weight.half() if weight.is_floating_point() and not name.startswith(CALIBRATION) else weight.clone()
         for name, weight in whole["state_dict"].items()
     }
     if not all(bool(weight.isfinite().all()) for weight in weights.values()):

@@ -72,6 +72,7 @@ LADDER: dict[str, int] = {
     "pretrained": 6,
     "stream": 6,
     "trials": 6,
+    "blend": 7,
     "calibrate": 7,
     "check": 7,
     "lm": 7,
