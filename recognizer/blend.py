@@ -78,7 +78,10 @@ def _refuse_unlike(one: Path, first: Mapping[str, Any], other: Path, whole: Mapp
     for key in ALIKE:
         if first["hyper_parameters"].get(key) != whole["hyper_parameters"].get(key):
             raise CheckpointError(other, f"has another {key} than {one}", "blend models of one family (--from)")
-    shapes = [{name: weight.shape for name, weight in known["state_dict"].items()} for known in (first, whole)]
+    shapes = [
+        {name: weight.shape for name, weight in known["state_dict"].items() if not name.startswith(CALIBRATION)}
+        for known in (first, whole)
+    ]
     for name in sorted(shapes[0].keys() | shapes[1].keys()):
         mine, theirs = (shape.get(name) for shape in shapes)
         if mine != theirs:
