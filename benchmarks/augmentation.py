@@ -127,7 +127,7 @@ def chosen(found: list[Way], only: list[str] | None) -> list[Way]:
 
 def run(arguments: list[str], steps: int) -> dict[str, float]:
     """One training: its error rates on the validation set after the last step, and how long it took."""
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     once = [
         f"--trainer.val_check_interval={steps}",
         "--trainer.check_val_every_n_epoch=null",
@@ -137,7 +137,8 @@ def run(arguments: list[str], steps: int) -> dict[str, float]:
         kept = [f"--{which}.dirpath={folder}/{which}" for which in ("best", "last")]
         trainer = train.train([*arguments, *once, *QUIET, *kept, f"--trainer.default_root_dir={folder}"])
     rates = {name: float(trainer.callback_metrics[f"val_{name}"]) for name in ("cer", "wer")}
-    return {**rates, "seconds": round(time.perf_counter() - begun, 1)}
+    spent = {"seconds": time.perf_counter() - begun, "processor": time.process_time() - used}
+    return {**rates, **{name: round(value, 1) for name, value in spent.items()}}
 
 
 def key(arguments: list[str]) -> str:

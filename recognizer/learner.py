@@ -23,7 +23,8 @@ from recognizer.decoders import Greedy
 from recognizer.frontends import Frontend
 from recognizer.lengths import inside
 from recognizer.metrics import ErrorRates, Ratio, Verdicts
-from recognizer.schedule import optimiser, schedules
+from recognizer.optimiser import OPTIMISERS
+from recognizer.schedule import schedules
 from recognizer.transcript import Word
 
 log = logging.getLogger(__name__)
@@ -117,8 +118,8 @@ class Learner(lightning.LightningModule):
             optimizer.zero_grad(set_to_none=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW and the schedule that the settings name."""
-        optimizer = optimiser(self, self.hparams["lr"], self.hparams["weight_decay"])
+        """The optimiser and the schedule that the settings name."""
+        optimizer = OPTIMISERS[self.hparams["optimiser"]](self, self.hparams["lr"], self.hparams["weight_decay"])
         total = self.trainer.estimated_stepping_batches
         return [optimizer], schedules(self.hparams["schedule"], optimizer, total, self.hparams["warmup"])
 

@@ -11,6 +11,7 @@ from recognizer.alphabet import BLANK, Alphabet
 from recognizer.errors import CheckpointError, ConfigError, nearest
 from recognizer.learner import Learner
 from recognizer.network import VERSION, Network, opened
+from recognizer.optimiser import OPTIMISERS
 from recognizer.schedule import SCHEDULES
 
 log = logging.getLogger(__name__)
@@ -32,13 +33,14 @@ class Recognizer(Network, Learner):
         projection: features after each layer's linear map; 0 keeps 2 * width.
         norm: layer normalisation of each layer's input.
         dropout: share of each layer's outputs set to zero while training.
-        lr: highest learning rate of AdamW (Loshchilov & Hutter 2019).
+        lr: highest learning rate.
         weight_decay: its decay, of weight matrices only.
         warmup: share of all steps over which the rate rises.
         shown: texts shown after each validation.
         schedule: the course of the learning rate, one of `SCHEDULES`: "cosine", "onecycle", "plateau", "constant".
         average: share that the running average of the weights keeps at each step, such as 0.999; the average is what is
             validated and written as the model. 0: no average.
+        optimiser: "adamw" (Loshchilov & Hutter 2019), or "muon" for the recurrent matrices (Jordan et al. 2024).
 
     Raises:
         ConfigError: an unknown name or a value out of range.
@@ -62,6 +64,7 @@ class Recognizer(Network, Learner):
         shown: int = 3,
         schedule: str = "cosine",
         average: float = 0.0,
+        optimiser: str = "adamw",
     ) -> None:
         super().__init__()
         frontend = frontends.build(frontend).config()  # all settings: a release with other defaults reads the same
@@ -72,6 +75,8 @@ class Recognizer(Network, Learner):
             raise ConfigError("model.average", f"is {average}", "use a share below 1, such as 0.999, or 0 for none")
         if schedule not in SCHEDULES:
             raise ConfigError("model.schedule", f"unknown name {schedule!r}", nearest(schedule, SCHEDULES))
+        if optimiser not in OPTIMISERS:
+            raise ConfigError("model.optimiser", f"unknown name {optimiser!r}", nearest(optimiser, OPTIMISERS))
         self.assemble(alphabet, frontend, stem, layer, depth, width, projection, norm, dropout)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""A network and its settings -> AdamW and the course of its learning rate."""
+"""The name of a course and an optimiser -> how its learning rate goes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LinearLR, ReduceLROnPlateau
 
 from recognizer.errors import ConfigError
@@ -16,14 +15,6 @@ ENDLESS = 500.0
 """Steps over which the rate rises in a run that has no end."""
 BEGIN, END = 1 / 25, 1 / 25e4
 """The first and the last share of a one-cycle run, those of torch's `OneCycleLR`."""
-
-
-def optimiser(network: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019), which lets weight matrices decay, and biases and norms alone."""
-    matrices = [weight for weight in network.parameters() if weight.dim() > 1]
-    vectors = [weight for weight in network.parameters() if weight.dim() <= 1]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98))
 
 
 def cosine(step: int, total: float, warmup: float) -> float:

@@ -18,7 +18,7 @@ from recognizer.corpus import Corpus
 from recognizer.errors import ConfigError
 from recognizer.metrics import Counts
 from recognizer.model import Recognizer
-from recognizer.schedule import optimiser
+from recognizer.optimiser import OPTIMISERS
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def find_budget(trainer: Any, model: Recognizer, corpus: Corpus) -> int:
     length, most = part.lengths[longest], corpus.hparams["batch_most"]
     device = trainer.strategy.root_device
     model.to(device).train()
-    optimizer = optimiser(model, 1e-9, 0.0)
+    optimizer = OPTIMISERS[model.hparams["optimiser"]](model, 1e-9, 0.0)
 
     def step(budget: int) -> tuple[float, float]:
         rows = min(most, max(1, budget // length))
@@ -132,7 +132,7 @@ def overfit(trainer: Any, model: Recognizer, corpus: Corpus, rows: int = 8, step
             module.p = 0.0
     model.to(device).train()
     rate = model.hparams["lr"]
-    optimizer = optimiser(model, rate, 0.0)
+    optimizer = OPTIMISERS[model.hparams["optimiser"]](model, rate, 0.0)
     references = [utterance.text or "" for utterance in batch.utterances]
     for done in range(1, steps + 1):
         for group in optimizer.param_groups:

@@ -37,6 +37,7 @@ LADDER: dict[str, int] = {
     "ink": 1,
     "manifest": 1,
     "metrics": 1,
+    "optimiser": 1,
     "subtitles": 1,
     "decoders.base": 1,
     "frontends.base": 1,

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from recognizer.errors import ConfigError
-from recognizer.schedule import SCHEDULES, SHARES, optimiser, schedules
+from recognizer.optimiser import adamw
+from recognizer.schedule import SCHEDULES, SHARES, schedules
 
 
 def rates(name, total, warmup, steps):
-    optimizer = optimiser(nn.Linear(2, 2), 0.01, 0.1)
+    optimizer = adamw(nn.Linear(2, 2), 0.01, 0.1)
     plans = schedules(name, optimizer, total, warmup)
     out = []
     for _ in range(steps):
@@ -49,7 +50,7 @@ def test_cosine_ends_at_nothing_and_without_an_end_stays():
 
 
 def test_a_plateau_halves_the_rate_for_good():
-    optimizer = optimiser(nn.Linear(2, 2), 0.01, 0.1)
+    optimizer = adamw(nn.Linear(2, 2), 0.01, 0.1)
     up, halve = (plan["scheduler"] for plan in schedules("plateau", optimizer, 100, 0.05))
     for epoch, rate in enumerate([0.5, 0.4, 0.4, 0.4, 0.4, 0.4]):
         for _ in range(10):
@@ -62,12 +63,3 @@ def test_a_plateau_halves_the_rate_for_good():
 def test_one_cycle_needs_an_end():
     with pytest.raises(ConfigError, match="max_epochs"):
         SHARES["onecycle"](0, math.inf, 0.1)
-
-
-def test_only_matrices_decay():
-    network = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
-    groups = optimiser(network, 0.1, 0.3).param_groups
-    decay = {id(weight): group["weight_decay"] for group in groups for weight in group["params"]}
-    assert {decay[id(weight)] for weight in network.parameters() if weight.dim() > 1} == {0.3}
-    assert {decay[id(weight)] for weight in network.parameters() if weight.dim() <= 1} == {0.0}
-    assert len(decay) == len(list(network.parameters()))

@@ -164,7 +164,9 @@ def cut(patch, flags, epoch, batch, error):
     return seen
 
 
-@pytest.mark.parametrize("more", [[], ["--model.average=0.9", "--data.workers=1"], ["--model.schedule=plateau"]])
+@pytest.mark.parametrize(
+    "more", [[], ["--model.average=0.9", "--data.workers=1"], ["--model.schedule=plateau", "--model.optimiser=muon"]]
+)
 def test_a_run_cut_in_the_middle_of_an_epoch_ends_where_a_whole_one_ends(many, tmp_path, monkeypatch, more):
     flags = [*many, *more, "--last.every_n_train_steps=1"]
     seen = []
