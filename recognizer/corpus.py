@@ -21,7 +21,7 @@ from recognizer.errors import ConfigError, nearest
 from recognizer.frontends import Frontend
 from recognizer.packed import Packed
 from recognizer.part import Files, Listed, Loader, Part
-from recognizer.sampler import Draws
+from recognizer.sampler import Draws, Plan
 from recognizer.samples import SAMPLES
 
 log = logging.getLogger(__name__)
@@ -185,8 +185,7 @@ class Corpus(lightning.LightningDataModule):
         trainer = self.trainer
         learning = name == "train"
         workers = self._workers()
-        sampler = part.sampler(
-            workers,
+        plan = Plan(
             budget=self.hparams["batch_frames"],
             shuffle=learning,
             seed=self.hparams["seed"],
@@ -195,6 +194,7 @@ class Corpus(lightning.LightningDataModule):
             most=self.hparams["batch_most"],
             weights=(learning and self.hparams["weights"]) or [1.0] * (max(part.origins) + 1),
         )
+        sampler = part.sampler(workers, plan)
         if learning:
             self._draws = sampler
             self._resume(sampler)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import NDArray
 
-from recognizer.sampler import Draws, Stretch, filled, jitter, stretches
+from recognizer.sampler import Draws, Plan, filled, jitter, stretches
 from recognizer.shards import Span
 
 Haul = tuple[int, list[int], tuple[Span, ...]]
@@ -31,8 +31,8 @@ class Lanes(Draws[Haul]):
 
     Args:
         shards: frames of the items of each shard.
-        budget, shuffle, seed, rank, world, most, weights, stretch: see `Bins`.
-        origins: the corpus of each shard, as a place in `weights`; all of them the first, if none are given.
+        plan: which batches are wanted; what comes more often than a whole number is a stretch of the shards.
+        origins: the corpus of each shard, as a place in the plan's weights; all of them the first, if none are said.
         workers: processes of this rank that read; 0 counts as one.
         window: items that each of them holds at a time.
     """
@@ -40,37 +40,27 @@ class Lanes(Draws[Haul]):
     def __init__(
         self,
         shards: Sequence[Sequence[int]],
-        budget: int,
-        shuffle: bool = True,
-        seed: int = 0,
-        rank: int = 0,
-        world: int = 1,
-        most: int = 64,
+        plan: Plan,
         origins: Sequence[int] = (),
-        weights: Sequence[float] = (1.0,),
         workers: int = 0,
         window: int = 1000,
-        stretch: Stretch | None = None,
     ) -> None:
-        super().__init__()
-        self.stretch = stretch
+        super().__init__(plan)
         self.lengths = numpy.concatenate([numpy.asarray(shard, dtype=numpy.float64) for shard in shards])
         self.starts: Numbers = numpy.cumsum([0, *map(len, shards)])
-        self.budget, self.shuffle, self.seed, self.most = budget, shuffle, seed, most
-        self.rank, self.world, self.window = rank, world, window
+        self.window = window
         self.lanes = max(1, workers)
         self.origins = numpy.asarray(origins or [0] * len(shards))
-        self.weights = list(weights)
         self._drawn: tuple[int, list[Haul]] | None = None
         # A twentieth more than are needed this time, so that all epochs can have the same number.
         self.wanted = max(sum(len(batches) for _, batches in self._windows(lane, 0)) for lane in self._cut(0))
-        self.wanted = math.ceil(1.05 * self.wanted) if shuffle else self.wanted
+        self.wanted = math.ceil(1.05 * self.wanted) if plan.shuffle else self.wanted
 
     def draws(self) -> list[Haul]:
         """Those of this rank; its workers take turns."""
-        epoch = self.epoch if self.shuffle else 0
+        epoch = self.epoch if self.plan.shuffle else 0
         if self._drawn is None or self._drawn[0] != epoch:
-            lanes = self._cut(epoch)[self.rank * self.lanes : (self.rank + 1) * self.lanes]
+            lanes = self._cut(epoch)[self.plan.rank * self.lanes : (self.plan.rank + 1) * self.lanes]
             mine = [self._even(self._windows(lane, epoch)) for lane in lanes]
             self._drawn = (epoch, [(epoch, *draw) for draws in zip(*mine, strict=True) for draw in draws])
         return self._drawn[1]
@@ -81,12 +71,12 @@ class Lanes(Draws[Haul]):
     def _cut(self, epoch: int) -> list[tuple[int, Numbers]]:
         """The lanes of all ranks, each with its number, as members in the order in which they are read."""
         spans = self._spans(epoch)
-        order = numpy.random.default_rng([self.seed, epoch]).permutation(len(spans)).tolist()
-        order = order if self.shuffle else sorted(order)
+        order = numpy.random.default_rng([self.plan.seed, epoch]).permutation(len(spans)).tolist()
+        order = order if self.plan.shuffle else sorted(order)
         members = numpy.concatenate([numpy.arange(*spans[place]) for place in order])
         # A batch is full by its frames or by its number: what a short one costs is the place it takes.
-        costs = numpy.maximum(self._sizes(members), self.budget / self.most).cumsum()
-        count = self.world * self.lanes
+        costs = numpy.maximum(self._sizes(members), self.plan.budget / self.plan.most).cumsum()
+        count = self.plan.world * self.lanes
         edges = numpy.searchsorted(costs, costs[-1] * numpy.arange(1, count) / count)
         return list(enumerate(numpy.split(members, edges)))
 
@@ -94,7 +84,7 @@ class Lanes(Draws[Haul]):
         """What is read in an epoch, as spans of members; copy k of item `number` of n is member `number + k n`."""
         found: list[Span] = []
         total = len(self.lengths)
-        for origin, weight in enumerate(self.weights):
+        for origin, weight in enumerate(self.plan.weights):
             mine = [
                 (int(self.starts[at]), int(self.starts[at + 1])) for at in numpy.flatnonzero(self.origins == origin)
             ]
@@ -113,16 +103,16 @@ class Lanes(Draws[Haul]):
     def _windows(self, lane: tuple[int, Numbers], epoch: int) -> list[Window]:
         """The windows of a lane and their batches; the first is shorter in some, so that not all read on at a time."""
         number, members = lane
-        chance = numpy.random.default_rng([self.seed, epoch, number])
+        chance = numpy.random.default_rng([self.plan.seed, epoch, number])
         first = -(-self.window * (number % self.lanes + 1) // self.lanes)
         found = []
         for part in numpy.split(members, range(first, len(members), self.window)):
             keys = sizes = self._sizes(part)
-            if self.shuffle:
-                sizes = sizes * stretches(self.stretch, part, epoch)
+            if self.plan.shuffle:
+                sizes = sizes * stretches(self.plan.stretch, part, epoch)
                 keys = sizes * jitter(chance, len(sizes))
-            batches = filled(part, sizes, keys, self.budget, self.most)
-            order = chance.permutation(len(batches)).tolist() if self.shuffle else list(range(len(batches)))
+            batches = filled(part, sizes, keys, self.plan)
+            order = chance.permutation(len(batches)).tolist() if self.plan.shuffle else list(range(len(batches)))
             found.append((part, [batches[place] for place in order]))
         return found
 

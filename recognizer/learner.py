@@ -5,6 +5,7 @@ B batch, T' frames of the network's output, A labels with the blank as label 0.
 
 from __future__ import annotations
 
+import abc
 import itertools
 import logging
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from recognizer.transcript import Word
 log = logging.getLogger(__name__)
 
 
-class Learner(lightning.LightningModule):
+class Learner(lightning.LightningModule, abc.ABC):
     """What `Recognizer` does in training and validation; the network itself stands there.
 
     Any number of processes do what one would do with their batches joined: a step has the gradient of the joined batch,
@@ -52,13 +53,13 @@ class Learner(lightning.LightningModule):
         self._shown: list[tuple[str, str]] = []
 
     @property
+    @abc.abstractmethod
     def reduction(self) -> int:
         """Frames that go into one step of the network's output."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Frames [T_b, F] of several files -> log-probabilities [B, T', A] and lengths [B]."""
-        raise NotImplementedError
 
     # Training
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import tempfile
 from collections import Counter
@@ -17,7 +18,7 @@ from recognizer.frontends.base import Frontend
 from recognizer.lanes import Haul, Lanes
 from recognizer.manifest import Utterance
 from recognizer.part import Part, Read, refuse
-from recognizer.sampler import Draw
+from recognizer.sampler import Draw, Plan
 from recognizer.shards import Index, Item, Reader, Span
 
 PROBED = 8  # items that tell how the front end counts frames, where it is set in another way than when they were packed
@@ -76,11 +77,9 @@ class Packed(Part):
         ]
         self.lengths = [frames for shard in self.shards for frames in shard]
 
-    def sampler(self, workers: int, **given: Any) -> Lanes:
+    def sampler(self, workers: int, plan: Plan) -> Lanes:
         """The batches of a rank, see `Lanes`."""
-        return Lanes(
-            self.shards, origins=self.origins, workers=workers, window=self.window, stretch=self.stretch, **given
-        )
+        return Lanes(self.shards, dataclasses.replace(plan, stretch=self.stretch), self.origins, workers, self.window)
 
     def __getitem__(self, draw: Draw | Haul) -> Batch:
         epoch, members, *window = draw

@@ -20,7 +20,7 @@ from recognizer.batch import HOLLOW, Batch, Sample, collate
 from recognizer.errors import AlphabetError, InputError, ManifestError
 from recognizer.frontends.base import Frontend
 from recognizer.manifest import Utterance
-from recognizer.sampler import Bins, Draw, Draws
+from recognizer.sampler import Bins, Draw, Draws, Plan
 from recognizer.variations.base import Variation
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,8 @@ class Part(Dataset[Batch], abc.ABC):
         self.vary, self.share, self.seed = vary, nothing, seed
 
     @abc.abstractmethod
-    def sampler(self, workers: int, **given: Any) -> Draws[Any]:
-        """What says which utterances make a batch, where so many workers read; `given` as `Bins` takes it."""
+    def sampler(self, workers: int, plan: Plan) -> Draws[Any]:
+        """What says which utterances make a batch, where so many workers read."""
 
     @abc.abstractmethod
     def _read(self, index: int) -> Read:
@@ -180,9 +180,9 @@ class Files(Part):
         if not self.utterances:
             raise ManifestError(f"data.{name}", f"none of its {len(listed)} files can be read", "check the paths")
 
-    def sampler(self, workers: int, **given: Any) -> Bins:
+    def sampler(self, workers: int, plan: Plan) -> Bins:
         """The batches of a rank, see `Bins`."""
-        return Bins(self.lengths, origins=self.origins, stretch=self.stretch, **given)
+        return Bins(self.lengths, dataclasses.replace(plan, stretch=self.stretch), self.origins)
 
     def _read(self, index: int) -> Read:
         return self._signal(index), self.labels[index], self.utterances[index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -20,8 +21,37 @@ JITTER = 0.03
 """Of the lengths by which is sorted, so that an utterance meets other neighbours in each epoch."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Which batches are wanted, and for whom.
+
+    Attributes:
+        budget: frames of a batch, padding counted in; an utterance that is longer stands alone.
+        shuffle: draw new batches each epoch, instead of always the same from short to long.
+        seed: of the draws.
+        rank: this process.
+        world: how many there are.
+        most: utterances in a batch at most.
+        weights: how often the utterances of each corpus come in an epoch. Of 2.25, all come twice and a quarter of them
+            a third time; which quarter goes round from epoch to epoch.
+        stretch: how much longer or shorter than its utterance each member is in an epoch, where that is known.
+    """
+
+    budget: int
+    shuffle: bool = True
+    seed: int = 0
+    rank: int = 0
+    world: int = 1
+    most: int = 64
+    weights: Sequence[float] = (1.0,)
+    stretch: Stretch | None = None
+
+
 class Draws(Sampler[Drawn], abc.ABC):
     """The batches of one rank, epoch by epoch; it can go on in the middle of one.
+
+    Args:
+        plan: which are wanted.
 
     Attributes:
         epoch: the present one.
@@ -30,7 +60,8 @@ class Draws(Sampler[Drawn], abc.ABC):
 
     lanes = 0
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
         self.epoch = 0
         self._from = (0, 0)
 
@@ -63,70 +94,47 @@ class Bins(Draws[Draw]):
 
     Args:
         lengths: frames of each utterance.
-        budget: frames of a batch, padding counted in; an utterance that is longer stands alone.
-        shuffle: draw new batches each epoch, instead of always the same from short to long.
-        seed: of the draws.
-        rank, world: this process and how many there are.
-        most: utterances in a batch at most.
-        origins: the corpus of each utterance, as a place in `weights`; all of them the first, if none are given.
-        weights: how often the utterances of each corpus come in an epoch. Of 2.25, all come twice and every fourth one,
-            counted in the order of length, a third time; which one of the four goes round from epoch to epoch.
-        stretch: how much longer or shorter than its utterance each member is in an epoch, where that is known.
+        plan: which batches are wanted; what comes more often than a whole number is chosen in the order of length.
+        origins: the corpus of each utterance, as a place in the plan's weights; all the first, if none are said.
     """
 
-    def __init__(
-        self,
-        lengths: Sequence[int],
-        budget: int,
-        shuffle: bool = True,
-        seed: int = 0,
-        rank: int = 0,
-        world: int = 1,
-        most: int = 64,
-        origins: Sequence[int] = (),
-        weights: Sequence[float] = (1.0,),
-        stretch: Stretch | None = None,
-    ) -> None:
-        super().__init__()
+    def __init__(self, lengths: Sequence[int], plan: Plan, origins: Sequence[int] = ()) -> None:
+        super().__init__(plan)
         self.lengths = numpy.asarray(lengths, dtype=numpy.float64)
-        self.stretch = stretch
-        self.budget, self.shuffle, self.seed = budget, shuffle, seed
-        self.rank, self.world, self.most = rank, world, most
         self.origins = numpy.asarray(origins or [0] * len(self.lengths))
-        self.weights = list(weights)
         self._drawn: tuple[int, list[list[int]]] | None = None
         # A twentieth more than are needed, so that every epoch can have the same number: the trainer counts them once.
         # No epoch needs more than the one in which every choice fell on the longest.
         needed = len(self._filled(longest := self._copies(None), self._sizes(longest)))
-        self._wanted = -(-math.ceil(1.05 * needed) // world) * world
+        self._wanted = -(-math.ceil(1.05 * needed) // plan.world) * plan.world
 
     def batches(self) -> list[list[int]]:
         """The batches of all ranks in this epoch, a multiple of `world`."""
-        epoch = self.epoch if self.shuffle else 0
+        epoch = self.epoch if self.plan.shuffle else 0
         if self._drawn is None or self._drawn[0] != epoch:
             self._drawn = (epoch, self._draw(epoch))
         return self._drawn[1]
 
     def _draw(self, epoch: int) -> list[list[int]]:
-        chance = numpy.random.default_rng([self.seed, epoch])
+        chance = numpy.random.default_rng([self.plan.seed, epoch])
         members = self._copies(epoch)
         sizes = self._sizes(members)
         bins = plain = self._filled(members, sizes)
-        if self.shuffle:
-            sizes = sizes * stretches(self.stretch, members, epoch)
-            bins = filled(members, sizes, sizes * jitter(chance, len(sizes)), self.budget, self.most)
+        if self.plan.shuffle:
+            sizes = sizes * stretches(self.plan.stretch, members, epoch)
+            bins = filled(members, sizes, sizes * jitter(chance, len(sizes)), self.plan)
             bins = bins if len(bins) <= self._wanted else plain
         while len(bins) < self._wanted and max(map(len, bins)) > 1:
             largest = max(bins, key=len)
             bins.remove(largest)
             bins += [largest[::2], largest[1::2]]
-        bins += [[]] * (-len(bins) % self.world)
-        return [bins[place] for place in chance.permutation(len(bins))] if self.shuffle else bins
+        bins += [[]] * (-len(bins) % self.plan.world)
+        return [bins[place] for place in chance.permutation(len(bins))] if self.plan.shuffle else bins
 
     def _copies(self, epoch: int | None) -> NDArray[numpy.int64]:
         """The utterances of an epoch, each as often as its corpus's weight says; None chooses the longest ones."""
         chosen = []
-        for origin, weight in enumerate(self.weights):
+        for origin, weight in enumerate(self.plan.weights):
             mine = numpy.flatnonzero(self.origins == origin)
             whole = math.floor(weight)
             chosen += [mine + copy * len(self.lengths) for copy in range(whole)]
@@ -143,14 +151,14 @@ class Bins(Draws[Draw]):
         return self.lengths[members % len(self.lengths)]
 
     def _filled(self, members: NDArray[numpy.int64], sizes: NDArray[numpy.float64]) -> list[list[int]]:
-        return filled(members, sizes, sizes, self.budget, self.most)
+        return filled(members, sizes, sizes, self.plan)
 
     def draws(self) -> list[Draw]:
         """Every `world`-th batch."""
-        return [(self.epoch, members) for members in self.batches()[self.rank :: self.world]]
+        return [(self.epoch, members) for members in self.batches()[self.plan.rank :: self.plan.world]]
 
     def __len__(self) -> int:
-        return len(self.batches()) // self.world
+        return len(self.batches()) // self.plan.world
 
 
 def stretches(stretch: Stretch | None, members: NDArray[numpy.int64], epoch: int) -> NDArray[numpy.float64]:
@@ -166,15 +174,15 @@ def jitter(chance: numpy.random.Generator, count: int) -> NDArray[numpy.float64]
 
 
 def filled(
-    members: NDArray[numpy.int64], sizes: NDArray[numpy.float64], keys: NDArray[numpy.float64], budget: int, most: int
+    members: NDArray[numpy.int64], sizes: NDArray[numpy.float64], keys: NDArray[numpy.float64], plan: Plan
 ) -> list[list[int]]:
-    """Members of these sizes in the order of their keys, cut wherever the budget of frames is full or `most` are in."""
+    """Members of these sizes in the order of their keys, cut wherever the plan's budget is full or `most` are in."""
     bins: list[list[int]] = []
     longest = 0.0
     for place in numpy.argsort(keys, kind="stable").tolist():
         index, size = int(members[place]), float(sizes[place])
         longest = max(longest, size)
-        if bins and len(bins[-1]) < most and longest * (len(bins[-1]) + 1) <= budget:
+        if bins and len(bins[-1]) < plan.most and longest * (len(bins[-1]) + 1) <= plan.budget:
             bins[-1].append(index)
         else:
             bins.append([index])

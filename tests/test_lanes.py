@@ -6,6 +6,7 @@ import numpy
 import pytest
 
 from recognizer.lanes import Lanes
+from recognizer.sampler import Plan
 
 CHANCE = numpy.random.default_rng(0)
 SHARDS = [CHANCE.integers(20, 900, CHANCE.integers(20, 60)).tolist() for _ in range(7)]
@@ -14,9 +15,9 @@ LENGTHS = [length for shard in SHARDS for length in shard]
 
 def plan(world, workers, shards=SHARDS, epoch=0, **given):
     """What each rank draws in an epoch."""
-    ranks = [
-        Lanes(shards, 4000, rank=rank, world=world, workers=workers, **{"window": 50, **given}) for rank in range(world)
-    ]
+    own = {key: given.pop(key) for key in ("origins", "window") if key in given}
+    plans = [Plan(4000, rank=rank, world=world, **given) for rank in range(world)]
+    ranks = [Lanes(shards, plan, workers=workers, **{"window": 50, **own}) for plan in plans]
     for lanes in ranks:
         lanes.set_epoch(epoch)
     return [(lanes, list(lanes)) for lanes in ranks]

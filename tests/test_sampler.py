@@ -3,7 +3,7 @@
 import numpy
 import pytest
 
-from recognizer.sampler import Bins
+from recognizer.sampler import Bins, Plan
 
 LENGTHS = numpy.random.default_rng(0).integers(20, 900, 317).tolist()
 
@@ -11,7 +11,7 @@ LENGTHS = numpy.random.default_rng(0).integers(20, 900, 317).tolist()
 @pytest.mark.parametrize("world", [1, 2, 3, 8])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_ranks_share_every_utterance_once(world, shuffle):
-    ranks = [Bins(LENGTHS, 4000, shuffle, rank=rank, world=world) for rank in range(world)]
+    ranks = [Bins(LENGTHS, Plan(4000, shuffle, rank=rank, world=world)) for rank in range(world)]
     for epoch in (0, 3):
         for bins in ranks:
             bins.set_epoch(epoch)
@@ -23,13 +23,13 @@ def test_ranks_share_every_utterance_once(world, shuffle):
 
 
 def test_batches_keep_to_the_budget_unless_one_is_longer():
-    for _, members in Bins([*LENGTHS, 9000], 4000, most=16):
+    for _, members in Bins([*LENGTHS, 9000], Plan(4000, most=16)):
         longest = max(([*LENGTHS, 9000])[index] for index in members)
         assert len(members) <= 16 and (len(members) == 1 or longest * len(members) <= 4000)
 
 
 def test_padding_is_small():
-    batches = [[LENGTHS[index] for index in members] for _, members in Bins(LENGTHS, 8000)]
+    batches = [[LENGTHS[index] for index in members] for _, members in Bins(LENGTHS, Plan(8000))]
     padded = sum(max(batch) * len(batch) for batch in batches)
     assert sum(LENGTHS) > 0.9 * padded
 
@@ -38,7 +38,7 @@ def test_batches_are_of_like_length_and_keep_to_the_budget_after_variation():
     def stretch(member, epoch):
         return float(numpy.random.default_rng([epoch, member]).uniform(0.8, 1.25))
 
-    bins = Bins(LENGTHS, 8000, stretch=stretch)
+    bins = Bins(LENGTHS, Plan(8000, stretch=stretch))
     for epoch in range(3):
         bins.set_epoch(epoch)
         batches = [[LENGTHS[member] * stretch(member, epoch) for member in members] for _, members in bins]
@@ -49,7 +49,7 @@ def test_batches_are_of_like_length_and_keep_to_the_budget_after_variation():
 
 @pytest.mark.parametrize("world", [1, 3])
 def test_every_epoch_has_as_many_batches(world):
-    bins = Bins(LENGTHS, 4000, world=world)
+    bins = Bins(LENGTHS, Plan(4000, world=world))
     counts = set()
     for epoch in range(40):
         bins.set_epoch(epoch)
@@ -58,15 +58,15 @@ def test_every_epoch_has_as_many_batches(world):
 
 
 def test_epochs_differ_and_repeat():
-    bins = Bins(LENGTHS, 4000)
+    bins = Bins(LENGTHS, Plan(4000))
     first = list(bins)
-    assert first == list(bins) == list(Bins(LENGTHS, 4000))
+    assert first == list(bins) == list(Bins(LENGTHS, Plan(4000)))
     bins.set_epoch(1)
     assert next(iter(bins))[1] != first[0][1]
 
 
 def test_without_shuffling_short_ones_come_first():
-    firsts = [LENGTHS[members[0]] for _, members in Bins(LENGTHS, 4000, shuffle=False)]
+    firsts = [LENGTHS[members[0]] for _, members in Bins(LENGTHS, Plan(4000, shuffle=False))]
     assert firsts[: len(firsts) // 2] == sorted(firsts[: len(firsts) // 2])
 
 
@@ -76,7 +76,7 @@ WEIGHTS = [0.3, 2.25]
 
 @pytest.mark.parametrize("world", [1, 3])
 def test_weights_say_exactly_how_often_a_corpus_comes(world):
-    ranks = [Bins(LENGTHS, 4000, rank=rank, world=world, origins=ORIGINS, weights=WEIGHTS) for rank in range(world)]
+    ranks = [Bins(LENGTHS, Plan(4000, rank=rank, world=world, weights=WEIGHTS), ORIGINS) for rank in range(world)]
     counts = numpy.zeros(len(LENGTHS), int)
     sizes = set()
     for epoch in range(20):
@@ -96,11 +96,11 @@ def test_weights_say_exactly_how_often_a_corpus_comes(world):
 
 
 def test_weights_of_one_change_nothing():
-    assert list(Bins(LENGTHS, 4000)) == list(Bins(LENGTHS, 4000, origins=ORIGINS, weights=[1.0, 1.0]))
+    assert list(Bins(LENGTHS, Plan(4000))) == list(Bins(LENGTHS, Plan(4000, weights=[1.0, 1.0]), ORIGINS))
 
 
 def test_with_fewer_utterances_than_ranks_some_batches_are_empty():
-    ranks = [Bins([30, 40], 4000, rank=rank, world=3) for rank in range(3)]
+    ranks = [Bins([30, 40], Plan(4000, rank=rank, world=3)) for rank in range(3)]
     drawn = [list(bins) for bins in ranks]
     assert [len(bins) for bins in drawn] == [1, 1, 1]
     assert sorted(members for ((_, members),) in drawn) == [[], [0], [1]]
@@ -108,7 +108,7 @@ def test_with_fewer_utterances_than_ranks_some_batches_are_empty():
 
 @pytest.mark.parametrize("world", [1, 2])
 def test_an_epoch_goes_on_where_it_was_left(world):
-    whole, rest = (Bins(LENGTHS, 4000, rank=world - 1, world=world) for _ in range(2))
+    whole, rest = (Bins(LENGTHS, Plan(4000, rank=world - 1, world=world)) for _ in range(2))
     rest.resume(2, 5)
     for epoch in (2, 3):
         whole.set_epoch(epoch)

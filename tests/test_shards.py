@@ -15,6 +15,7 @@ from recognizer import manifest
 from recognizer.corpus import Corpus
 from recognizer.errors import ConfigError, ManifestError
 from recognizer.manifest import Utterance
+from recognizer.sampler import Plan
 from recognizer.shards import Index
 
 TEXTS = ["ab", "B a", "", "abbá", "a", "b", "ba"]
@@ -92,7 +93,7 @@ def test_two_ranks_with_two_workers_each_read_every_utterance_once(table, packed
         for rank in range(2):
             part = corpus(packed, table)._parts["train"]
             part.window = 2
-            sampler = part.sampler(2, budget=120, rank=rank, world=2)
+            sampler = part.sampler(2, Plan(120, rank=rank, world=2))
             sampler.set_epoch(epoch)
             draws = list(sampler)
             counts.add(len(draws))
