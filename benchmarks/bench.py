@@ -189,6 +189,11 @@ def digest(*parts: object) -> str:
     return found.hexdigest()[:12]
 
 
+def spread(utterances: list[manifest.Utterance], most: int) -> list[manifest.Utterance]:
+    """`most` of them, evenly spaced, so that many people are among them; 0 takes all."""
+    return utterances[:: max(1, len(utterances) // most)][:most] if most else utterances
+
+
 def say(text: str) -> None:
     """Tell how far it is."""
     print(text, file=sys.stderr, flush=True)

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import HERE, run, say
+from bench import HERE, run, say, spread
 from origin import origin, table
 
 from recognizer import manifest
@@ -189,7 +189,7 @@ def chosen(path: Path, most: int) -> list[Utterance]:
     """The manifest's lines, or `most` of them, evenly spaced."""
     lines = [dataclasses.replace(line, text=plain(line.text or "")) for line in manifest.read(path)]
     lines = [line for line in lines if line.text]
-    return lines[:: max(1, len(lines) // most)][:most] if most else lines
+    return spread(lines, most)
 
 
 def installed(folder: Path) -> Path:

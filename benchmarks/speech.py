@@ -23,7 +23,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from bench import run, say
+from bench import run, say, spread
 from listener import LISTENERS
 from origin import origin, table
 
@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--texts", type=int, help="of each manifest at most, evenly spread")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "speech.md")
     options = parser.parse_args()
-    corpora = {path: spread(manifest.read(path), options.texts) for path in options.manifests}
+    corpora = {path: spread(manifest.read(path), options.texts or 0) for path in options.manifests}
     sounds = {path: prepared(utterances, options.peers / "wave") for path, utterances in corpora.items()}
     files = [file for found in sounds.values() for file in found]
     lengths = {file: seconds(file) for file in files}
@@ -71,11 +71,6 @@ def main() -> int:
 
 
 @functools.cache
-def spread(utterances: list[manifest.Utterance], most: int | None) -> list[manifest.Utterance]:
-    """Those of them that stand at equal distances, so that many people are heard; None takes all."""
-    return utterances if most is None else utterances[:: max(1, -(-len(utterances) // most))]
-
-
 def environment(name: str, folder: Path) -> Path | None:
     """The Python that runs a recogniser; the peers share one that is made in `folder`. None: cannot be installed."""
     if name not in PEERS:
