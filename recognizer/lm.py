@@ -1,4 +1,6 @@
-"""Texts -> a word or character n-gram model in an ARPA file: python -m recognizer.lm TEXT... --output lm.arpa.gz.
+"""Texts -> a word or character n-gram model: python -m recognizer.lm TEXT... --output lm.npz.
+
+A file .npz holds the arrays that the beam decoder asks, and opens at once; an ARPA file is read by other programs, too.
 
 Interpolated modified Kneser-Ney (Chen and Goodman, *An Empirical Study of Smoothing Techniques for Language Modeling*,
 1999). Below the highest order an n-gram counts as often as different words are seen before it.
@@ -12,6 +14,7 @@ import gzip
 import logging
 import lzma
 import sys
+import tempfile
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,14 +24,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer import arpa, manifest
+from recognizer import arpa, binary, manifest
 from recognizer.arpa import BEGIN, END, OTHER, SPACE
+from recognizer.decoders.ngram import NGram
 from recognizer.errors import ConfigError, InputError, RecognizerError
 
 log = logging.getLogger(__name__)
 PACKED = {".gz": gzip.open, ".xz": lzma.open}
 USUAL = (0.5, 1.0, 1.5)
 """Discounts of n-grams seen once, twice and more often, where a text is too small to say them itself."""
+ARRAYS = ".npz"
+"""How a file of `NGram.write` ends."""
+MODELS = (".arpa", ".arpa.gz")
 NEVER = -99.0  # ARPA for log10 0
 
 Ints = NDArray[np.int64]
@@ -193,10 +200,13 @@ def listing(tokens: Sequence[str], orders: Sequence[Order], prune: int = 0) -> I
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
-        prog="python -m recognizer.lm", description="Build an n-gram model for the beam decoder from texts."
+        prog="python -m recognizer.lm",
+        description="Build an n-gram model for the beam decoder from texts, or turn one into what opens at once.",
     )
-    made.add_argument("texts", nargs="+", metavar="TEXT", help="text files (plain, .gz, .xz) or manifests (.tsv)")
-    made.add_argument("--output", required=True, metavar="FILE", type=Path, help="an ARPA file, such as lm.arpa.gz")
+    texts = "text files (plain, .gz, .xz) or manifests (.tsv); or one model: .arpa, .arpa.gz, or a binary of KenLM"
+    made.add_argument("texts", nargs="+", metavar="TEXT", help=texts)
+    output = "lm.npz, which opens at once, or lm.arpa.gz, which other programs read, too"
+    made.add_argument("--output", required=True, metavar="FILE", type=Path, help=output)
     made.add_argument("--order", type=int, default=4, metavar="N", help="tokens of the longest n-gram (default 4)")
     made.add_argument("--characters", action="store_true", help="of characters instead of words")
     made.add_argument(
@@ -210,18 +220,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        if options.order < 1 or options.prune < 0:
-            what = f"are {options.order} and {options.prune}"
-            raise ConfigError("--order, --prune", what, "give at least 1 and at least 0")
-        tokens, orders = counted(sentences(options.texts, options.characters), options.order)
-        smooth(orders, options.prune)
-        counts = arpa.write(options.output, listing(tokens, orders, options.prune))
+        models = [text for text in options.texts if text.endswith(MODELS) or binary.is_one(text)]
+        said = _turned(models[0], options) if models else _built(options)
     except RecognizerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    listed = ", ".join(f"{count} {length}-grams" for length, count in enumerate(counts, start=1))
-    log.info("%s: %s, from %d tokens", options.output, listed, int(orders[0].seen[2:].sum()))
+    log.info("%s: %s", options.output, said)
     return 0
+
+
+def _turned(model: str, options: argparse.Namespace) -> str:
+    """Write a model that is there already as arrays; what is told of it."""
+    if len(options.texts) > 1:
+        raise ConfigError(model, "is a language model, among texts", "give texts only, or one model alone")
+    if options.output.suffix != ARRAYS:
+        raise ConfigError("--output", f"{options.output} is not {ARRAYS}", f"a model is turned into {ARRAYS} only")
+    read = NGram.read(model)
+    read.write(options.output)
+    return f"{len(read.token) - 1} n-grams of up to {read.order} tokens"
+
+
+def _built(options: argparse.Namespace) -> str:
+    """Write the model of texts; what is told of it."""
+    if options.order < 1 or options.prune < 0:
+        what = f"are {options.order} and {options.prune}"
+        raise ConfigError("--order, --prune", what, "give at least 1 and at least 0")
+    tokens, orders = counted(sentences(options.texts, options.characters), options.order)
+    smooth(orders, options.prune)
+    rows = listing(tokens, orders, options.prune)
+    if options.output.suffix == ARRAYS:
+        with tempfile.TemporaryDirectory() as scratch:
+            counts = arpa.write(listed := Path(scratch) / "lm.arpa", rows)
+            NGram.read(listed).write(options.output)
+    else:
+        counts = arpa.write(options.output, rows)
+    each = ", ".join(f"{count} {length}-grams" for length, count in enumerate(counts, start=1))
+    return f"{each}, from {int(orders[0].seen[2:].sum())} tokens"
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ class Network(nn.Module):
     def load(cls: type[Made], path: str | Path, device: str | torch.device = "cpu") -> Made:
         """The model in a checkpoint, ready for use; opening the file runs no code of it.
 
-        Weights that are kept in half precision become float32. An n-gram model beside it, `x.arpa.gz` beside `x.ckpt`,
+        Weights that are kept in half precision become float32. An n-gram model beside it, `x.npz` beside `x.ckpt`,
         is taken for its own.
 
         Raises:
@@ -170,7 +170,7 @@ class Network(nn.Module):
 
 def language(path: str | Path) -> Path:
     """Where the language model of a checkpoint lies, if it has one."""
-    return Path(path).with_suffix(".arpa.gz")
+    return Path(path).with_suffix(".npz")
 
 
 def opened(path: str | Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The name of a model in the package, or the path of any other -> the model, ready for use: `load("speech")`.
 
-What lies in `weights/`: NAME.ckpt, a checkpoint in half precision; NAME.arpa.gz, a language model, where one helps; and
+What lies in `weights/`: NAME.ckpt, a checkpoint in half precision; NAME.npz, a language model, where one helps; and
 NAME.md, the model card, which says what it was trained on, how well it reads, and what it reads badly.
 """
 

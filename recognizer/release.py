@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import logging
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ import torch
 from recognizer import card, manifest, pretrained, reading
 from recognizer.console import bar
 from recognizer.decoders import Decoder
+from recognizer.decoders.ngram import NGram
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
 from recognizer.metrics import Counts
 from recognizer.network import CALIBRATION, Network, language, opened
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("name", metavar="NAME", help="speech, pen, line, or a path without an ending")
     made.add_argument("--val", metavar="MANIFEST", nargs="+", required=True, help="what it is measured on")
     made.add_argument("--train", metavar="MANIFEST", nargs="+", help="what it learnt from, if that has been moved")
-    made.add_argument("--lm", metavar="FILE", type=Path, help="its language model: an ARPA file, gzipped")
+    made.add_argument("--lm", metavar="FILE", type=Path, help="its language model; see recognizer.lm")
     made.add_argument("--lm-weight", metavar="X", type=float, default=0.5, help="see transcribe.py --tune")
     made.add_argument("--word-bonus", metavar="X", type=float, default=1.0)
     return made
@@ -74,7 +74,7 @@ def pack(
     beam: Mapping[str, float] | None = None,
     command: str = "",
 ) -> None:
-    """Write NAME.ckpt, NAME.arpa.gz if there is a language model, and below the mark in NAME.md what is measured.
+    """Write NAME.ckpt, NAME.npz if there is a language model, and below the mark in NAME.md what is measured.
 
     Args:
         val: manifests, each measured by itself.
@@ -89,13 +89,11 @@ def pack(
     output = home.with_name(home.name + ".ckpt")
     page = card.opened(home.with_name(home.name + ".md"))
     whole = opened(checkpoint)
-    if lm is not None and lm.suffix != ".gz":
-        raise ConfigError("--lm", f"{lm} is not gzipped", "write it with recognizer.lm --output FILE.arpa.gz")
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".") as scratch:
         made = Path(scratch) / output.name
         torch.save(halved(whole, beam if lm else None), made)
         if lm is not None:
-            shutil.copyfile(lm, language(made))
+            NGram.read(lm).write(language(made))
         for path in Path(scratch).iterdir():
             if path.stat().st_size > LIMIT:
                 what = f"would have {path.stat().st_size:,} bytes, and {LIMIT:,} are allowed"

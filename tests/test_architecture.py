@@ -94,9 +94,10 @@ NEIGHBOURS = {
     ("decoders.beam", "decoders.lexicon"),
     ("decoders.beam", "decoders.ngram"),
     ("decoders.beam", "decoders.prefixes"),
+    ("decoders.beam", "decoders.spellings"),
     ("decoders.fusion", "decoders.hotwords"),
     ("decoders.fusion", "decoders.lexicon"),
-    ("decoders.hotwords", "decoders.ngram"),
+    ("decoders.hotwords", "decoders.spellings"),
     ("decoders.prefixes", "decoders.fusion"),
     ("decoders.prefixes", "decoders.hotwords"),
     ("layers.fast", "layers.cell"),
@@ -114,6 +115,7 @@ PARTS = {
     "decoders.lexicon",
     "decoders.ngram",
     "decoders.prefixes",
+    "decoders.spellings",
     "layers.cell",
 }
 """What is no kind of its own in its room, but a part of one."""

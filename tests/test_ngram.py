@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from recognizer import arpa, lm
-from recognizer.decoders.ngram import NGram, Spellings
+from recognizer.decoders.ngram import NGram
+from recognizer.decoders.spellings import Spellings
 from recognizer.errors import DecoderError
 
 ARPA = r"""

@@ -72,10 +72,10 @@ def test_the_card_keeps_what_people_say_and_tells_what_is_known(run: Path) -> No
 def test_a_language_model_goes_with_it_and_is_left_out_again(run: Path) -> None:
     assert pack(run, "--lm", "text.arpa.gz", "--lm-weight", "0.7", "--word-bonus", "2") == 0
     model = Network.load("out/mine.ckpt")
-    assert model.advice == {"lm": Path("out/mine.arpa.gz"), "weight": 0.7, "bonus": 2.0}
+    assert model.advice == {"lm": Path("out/mine.npz"), "weight": 0.7, "bonus": 2.0}
     assert "with its language model" in Path("out/mine.md").read_text(encoding="utf-8")
     assert pack(run) == 0
-    assert not Path("out/mine.arpa.gz").exists() and not Network.load("out/mine.ckpt").advice
+    assert not Path("out/mine.npz").exists() and not Network.load("out/mine.ckpt").advice
 
 
 def test_what_cannot_be_packed(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_what_cannot_be_packed(run: Path, capsys: pytest.CaptureFixture[str], mo
         assert pack(run, *more) == 2 and sorted(Path("out").iterdir()) == before
         return capsys.readouterr().err
 
-    assert "is not gzipped" in refused("--lm", "text.txt")
+    assert "no ARPA file" in refused("--lm", "text.txt")
     assert "gone.tsv" in refused("--train", "gone.tsv")
     with monkeypatch.context() as patch:
         patch.setattr(release, "LIMIT", 100)

@@ -21,7 +21,8 @@ from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.base import Decoder, Hypothesis
 from recognizer.decoders.hotwords import Hotwords
 from recognizer.decoders.lexicon import Lexicon, Speller
-from recognizer.decoders.ngram import NGram, Spellings
+from recognizer.decoders.ngram import NGram
+from recognizer.decoders.spellings import Spellings
 from recognizer.errors import ConfigError, DecoderError
 
 log = logging.getLogger(__name__)

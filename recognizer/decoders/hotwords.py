@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.decoders.ngram import Spellings
+from recognizer.decoders.spellings import Spellings
 
 LETTER, BRANCH, LINK = range(3)
 """A row of `Hotwords.nodes`: the label that led here, where the children begin, where a match goes on that breaks."""

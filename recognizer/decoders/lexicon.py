@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import itertools
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -40,18 +41,19 @@ class Speller:
         self._folded: dict[str, int] = {}
         for label, place in self.numbers.items():
             self._folded.setdefault(label.casefold(), place)
+        self._written, self._bent = self._pattern(self.numbers), self._pattern(self._folded)
         places = enumerate(labels)
         self.folds = tuple(-1 if place == blank else self._folded[label.casefold()] for place, label in places)
 
     def spell(self, word: str) -> list[int]:
         """The labels of a word; none if it cannot be written."""
-        return self._cut(self._normal(word), self.numbers)
+        return _cut(self._normal(word), self._written, self.numbers)
 
     def fold(self, word: str) -> list[int]:
         """The labels of a word, as `folds` has them, whatever its case; none if it cannot be written."""
         if found := self.spell(word):
             return [self.folds[label] for label in found]
-        return self._cut(self._normal(self._normal(word).casefold()), self._folded)
+        return _cut(self._normal(self._normal(word).casefold()), self._bent, self._folded)
 
     def remedy(self, words: Iterable[str], otherwise: str) -> str:
         """The way out where none of these `words` can be written: another case, or else what is said otherwise."""
@@ -64,19 +66,16 @@ class Speller:
     def _normal(self, word: str) -> str:
         return word if self._alphabet is None else self._alphabet.normalise(word)
 
-    def _cut(self, text: str, table: Mapping[str, int]) -> list[int]:
-        longest = max(map(len, table), default=0)
-        found, place = list[int](), 0
-        while place < len(text):
-            for size in range(min(longest, len(text) - place), 0, -1):
-                label = table.get(text[place : place + size], -1)
-                if label >= 0 and label != self.space:
-                    break
-            else:
-                return []
-            found.append(label)
-            place += size
-        return found
+    def _pattern(self, table: Mapping[str, int]) -> re.Pattern[str]:
+        """What one label of the table writes, the longest first; none of them parts words."""
+        listed = [label for label, place in table.items() if label and place != self.space]
+        return re.compile("|".join(map(re.escape, sorted(listed, key=len, reverse=True))) or r"(?!)", re.DOTALL)
+
+
+def _cut(text: str, pattern: re.Pattern[str], table: Mapping[str, int]) -> list[int]:
+    """The labels that write a text, from its beginning on; none if that leaves something out."""
+    found = pattern.findall(text)
+    return [table[piece] for piece in found] if sum(map(len, found)) == len(text) else []
 
 
 class Lexicon:

@@ -1,4 +1,4 @@
-"""The n-grams of an ARPA file -> a back-off model as flat arrays; the spellings of words -> a tree of letters."""
+"""The n-grams of an ARPA file or a binary of KenLM -> a back-off model as flat arrays <-> a file that opens at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import ctypes
 import dataclasses
 import functools
+import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,7 +16,10 @@ from numpy.typing import NDArray
 
 from recognizer import arpa, binary
 from recognizer.arpa import BEGIN, END, OTHER
-from recognizer.errors import DecoderError
+from recognizer.errors import ConfigError, DecoderError
+
+ARRAYS = {"token": np.int32, "value": np.float32, "backoff": np.float32, "suffix": np.int32, "first": np.int32}
+SHAPE = ("order", "tokens")  # what else stands in a file of arrays: the order, and the tokens as lines of UTF-8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,14 +91,81 @@ class NGram:
 
     @classmethod
     def read(cls, path: str | Path) -> NGram:
-        """The model in an ARPA file or a binary of KenLM.
+        """The model in an ARPA file, in a binary of KenLM, or in a file of `write`.
 
         Raises:
             DecoderError: it is something else, is cut off, or contradicts itself; with the line, where there is one.
         """
+        if zipfile.is_zipfile(path):
+            return cls._opened(path)
         model = cls._built(path, *(binary if binary.is_one(path) else arpa).read(path))
         _hand_back()
         return model
+
+    def write(self, path: Path) -> None:
+        """Keep the arrays as they are: a file that is smaller than the ARPA file and opens thirty times as fast.
+
+        Raises:
+            ConfigError: the file cannot be written.
+        """
+        lines = np.frombuffer("\n".join(self.tokens).encode(), np.uint8)
+        part = path.with_name(path.name + ".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                arrays = {name: getattr(self, name) for name in ARRAYS}
+                np.savez_compressed(file, allow_pickle=False, order=np.int32(self.order), tokens=lines, **arrays)
+            part.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise ConfigError(path, f"cannot be written ({error.strerror})", "choose another file") from error
+
+    @classmethod
+    def _opened(cls, path: str | Path) -> NGram:
+        """The model in a file of `write`; a file that could lead the search astray is refused."""
+        wrong, remedy = "is a zip archive (checkpoints are, too)", "give a language model"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if {*file.files} != {*ARRAYS, *SHAPE}:
+                    raise DecoderError(path, f"{wrong}, and none that recognizer.lm wrote", remedy)
+                found = {name: np.asarray(file[name]) for name in file.files}  # a member may be other bytes
+            tokens = tuple(found["tokens"].tobytes().decode().split("\n"))
+            model = cls(tokens, int(found["order"]), len(found["backoff"]), **{name: found[name] for name in ARRAYS})
+        except (OSError, EOFError, ValueError, TypeError, zlib.error, zipfile.BadZipFile) as error:
+            raise DecoderError(path, f"{wrong} that is broken ({error})", "fetch or build it again") from error
+        if what := model._unsound():
+            raise DecoderError(path, f"contradicts itself: {what}", "fetch or build it again")
+        return model
+
+    def _unsound(self) -> str:
+        """What is wrong with arrays that a stranger may have made, or nothing."""
+        for name, kind in ARRAYS.items():
+            if (array := getattr(self, name)).dtype != kind or array.ndim != 1:
+                return f"{name} is {array.dtype} of {array.ndim} dimensions"
+        size, words = len(self.token), len(self.tokens)
+        lengths = {"value": size, "suffix": size, "first": self.top + 1}
+        for name, length in lengths.items():
+            if len(getattr(self, name)) != length:
+                return f"{name} has {len(getattr(self, name))} entries, not {length}"
+        if not 1 <= self.top <= size or self.order < 1 or size <= words:
+            return f"{size} n-grams of up to {self.order} tokens, {self.top} that others follow, of {words} tokens"
+        first, nodes = self.first, np.arange(size)
+        if first[0] != 1 or first[-1] != size or (np.diff(first) < 0).any() or (first[:-1] <= nodes[: self.top]).any():
+            return "the children of its nodes do not lie side by side"
+        if first[min(1, self.top)] != 1 + words or (self.token[: 1 + words] != nodes[: 1 + words] - 1).any():
+            return "its single tokens are not those that it lists"
+        if (self.token[1:] < 0).any() or (self.token >= words).any():
+            return "a token that it does not list"
+        risen = self.token[1:] > self.token[:-1]
+        risen[first[(first > 1) & (first < size)] - 1] = True  # a new beginning
+        if not risen.all():
+            return "children that are not sorted"
+        if self.suffix[0] != 0 or (self.suffix < 0).any() or (self.suffix[1:] >= np.minimum(nodes[1:], self.top)).any():
+            return "an n-gram whose ending is none"
+        if not (self.value[1:] <= 0).all() or not np.isfinite(self.backoff).all():
+            return "numbers that are no logarithms of probabilities"
+        return ""
 
     @classmethod
     def _built(cls, path: str | Path, tokens: tuple[str, ...], sections: Iterable[arpa.Section]) -> NGram:
@@ -156,48 +228,3 @@ def _suffixes(
         state[lost] = suffix[state[lost]]
         found[lost] = _child(keys, state[lost] * size + token[lost])
     return found.astype(np.int32)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Spellings:
-    """A tree of letters. Its nodes lie level by level, the children of each side by side; node 0 is the beginning.
-
-    Attributes:
-        letter: int32 [N], the label of each node; -1 for node 0.
-        branch: int32 [N + 1]; the children of n are branch[n] to branch[n + 1].
-        spelt: int32 [N], the token that ends here (of several the likeliest), or -1.
-        best: float32 [N], the highest value of the tokens that end here or below.
-    """
-
-    letter: NDArray[np.int32]
-    branch: NDArray[np.int32]
-    spelt: NDArray[np.int32]
-    best: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, spelt: Sequence[tuple[Sequence[int], int, float]], labels: int) -> Spellings:
-        """The tree of (labels, token, value); `labels` is above every label."""
-        spelt = sorted(spelt, key=lambda item: item[2])  # of those that are spelt alike the likeliest comes last
-        size = np.array([len(word) for word, _, _ in spelt], np.int64)
-        node = np.zeros(len(spelt), np.int64)
-        keys: list[NDArray[np.int64]] = [np.array([-1], np.int64)]
-        total = 1
-        for depth in range(int(size.max(initial=0))):
-            here = size > depth
-            letters = np.array([word[depth] for word, _, _ in spelt if len(word) > depth], np.int64)
-            level, place = np.unique(node[here] * labels + letters, return_inverse=True)
-            node[here] = total + place.ravel()
-            keys.append(level)
-            total += len(level)
-        key = np.concatenate(keys)
-        parent = key[1:] // labels
-        ends, best = np.full(total, -1, np.int32), np.full(total, -np.inf, np.float32)
-        ends[node] = [token for _, token, _ in spelt]
-        np.maximum.at(best, node, np.array([value for _, _, value in spelt], np.float32))
-        end = total
-        for level in reversed(keys[1:]):
-            np.maximum.at(best, level // labels, best[end - len(level) : end])
-            end -= len(level)
-        letter = np.append(np.int32(-1), (key[1:] % labels).astype(np.int32))
-        branch = 1 + np.searchsorted(parent, np.arange(total + 1)).astype(np.int32)
-        return cls(letter, branch, ends, best)
