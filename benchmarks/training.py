@@ -25,6 +25,7 @@ from torch import nn
 from recognizer import train
 from recognizer.batch import Batch
 from recognizer.model import Recognizer
+from recognizer.optimiser import OPTIMISERS
 
 TURN = 16  # steps of the trainer between two turns of the bare loop
 PASSED = 4  # of these, the first ones, whose batches may have been read while the bare loop ran
@@ -56,13 +57,13 @@ class Clock:
 
 
 class Bare:
-    """The loop as anyone would write it: network, CTC, backward, clip, AdamW."""
+    """The loop as anyone would write it: network, CTC, backward, clip, the same optimiser."""
 
     def __init__(self, model: Recognizer) -> None:
         trainer, model.trainer = model.trainer, None  # which is not to be copied
         self.model = copy.deepcopy(model)
         model.trainer = trainer
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
+        self.optimizer = OPTIMISERS[model.hparams["optimiser"]](self.model, 1e-4, 0.0)
 
     def step(self, batch: Batch) -> None:
         """Learn from one batch."""

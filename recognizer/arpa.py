@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from recognizer import rows
 from recognizer.errors import ConfigError, DecoderError
 
-Row = tuple[float, str, float]
-"""log10 p, the n-gram, log10 of its back-off weight."""
 Section = tuple[NDArray[np.int32], NDArray[np.float32]]
 """The n-grams of one length as word numbers [N, length] and, as natural logarithms, their values and weights [2, N]."""
 BEGIN, END, OTHER, SPACE = "<s>", "</s>", ("<unk>", "<UNK>"), "<space>"
@@ -63,8 +61,8 @@ def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Section]]:
     return words, sections()
 
 
-def write(path: Path, orders: Iterable[Sequence[Row]]) -> list[int]:
-    """Write the n-grams of each length, gzipped if the name ends in .gz; how many there are of each.
+def write(path: Path, tokens: Sequence[str], sections: Iterable[Section]) -> None:
+    """Write the n-grams of each length, gzipped if the name ends in .gz.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -75,13 +73,12 @@ def write(path: Path, orders: Iterable[Sequence[Row]]) -> list[int]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as body:  # the counts stand before it
-            for length, rows in enumerate(orders, start=1):
-                counts.append(len(rows))
+            for length, (grams, numbers) in enumerate(sections, start=1):
+                counts.append(len(grams))
                 body.write(f"\n\\{length}-grams:\n")
-                body.writelines(
-                    f"{value:.7g}\t{gram}\t{weight:.7g}\n" if weight else f"{value:.7g}\t{gram}\n"
-                    for value, gram, weight in rows
-                )
+                for gram, value, weight in zip(grams.tolist(), *(numbers / LN10).tolist(), strict=True):
+                    behind = f"\t{weight:.7g}\n" if weight else "\n"
+                    body.write(f"{value:.7g}\t{' '.join(tokens[token] for token in gram)}{behind}")
             body.seek(0)
             with opened(part, "wt", encoding="utf-8", newline="\n") as file:
                 file.write("\\data\\\n")
@@ -93,7 +90,6 @@ def write(path: Path, orders: Iterable[Sequence[Row]]) -> list[int]:
         with contextlib.suppress(OSError):
             part.unlink()
         raise ConfigError(path, f"cannot be written ({error.strerror})", "choose another file") from error
-    return counts
 
 
 class _Lines:

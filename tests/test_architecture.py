@@ -60,6 +60,8 @@ LADDER: dict[str, int] = {
     "part": 3,
     "reading": 3,
     "variations": 3,
+    "kneserney": 3,
+    "mixture": 3,
     "inputs": 4,
     "learner": 4,
     "network": 4,

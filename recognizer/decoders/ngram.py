@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +98,29 @@ class NGram:
         """
         if zipfile.is_zipfile(path):
             return cls._opened(path)
-        model = cls._built(path, *(binary if binary.is_one(path) else arpa).read(path))
+        model = cls.of(path, *(binary if binary.is_one(path) else arpa).read(path))
         _hand_back()
         return model
+
+    @property
+    def levels(self) -> list[tuple[int, int]]:
+        """For each length the first of its nodes and the one behind its last."""
+        found = [(1, int(self.first[1]))]
+        while len(found) < self.order:
+            end = found[-1][1]
+            found.append((end, int(self.first[end])))
+        return found
+
+    def sections(self) -> Iterator[arpa.Section]:
+        """The n-grams of each length, sorted, as `of` takes them."""
+        grams, begin = np.zeros((1, 0), np.int32), 0
+        for low, high in self.levels:
+            parent = np.repeat(np.arange(len(grams)), np.diff(self.first[begin : low + 1]))
+            grams = np.column_stack([grams[parent], self.token[low:high]])
+            backoff = np.zeros(high - low, np.float32)
+            backoff[: self.top - low] = self.backoff[low:high]  # none of the longest
+            yield grams, np.stack([self.value[low:high], backoff])
+            begin = low
 
     def write(self, path: Path) -> None:
         """Keep the arrays as they are: a file that is smaller than the ARPA file and opens thirty times as fast.
@@ -168,8 +188,15 @@ class NGram:
         return ""
 
     @classmethod
-    def _built(cls, path: str | Path, tokens: tuple[str, ...], sections: Iterable[arpa.Section]) -> NGram:
-        """The model of tokens and, order by order, n-grams."""
+    def of(cls, path: str | Path, tokens: tuple[str, ...], sections: Iterable[arpa.Section]) -> NGram:
+        """The model of tokens and, order by order, n-grams with their natural logarithms.
+
+        Args:
+            path: where they are from, for what is raised.
+
+        Raises:
+            DecoderError: an n-gram stands there twice, or without the one that it begins with.
+        """
 
         def refuse(gram: NDArray[np.int32], what: str) -> DecoderError:
             return DecoderError(path, f"lists {' '.join(tokens[word] for word in gram)!r} {what}", "build it again")
@@ -182,7 +209,7 @@ class NGram:
         for order, (grams, numbers) in enumerate(sections, start=1):
             node = np.zeros(len(grams), np.int64)
             for place in range(order - 1):
-                node = _child(keys, node * size + grams[:, place])
+                node = child(keys, node * size + grams[:, place])
             if (node < 0).any():
                 raise refuse(grams[np.argmax(node < 0)], "and not the n-gram that it begins with")
             key = node * size + grams[:, -1]
@@ -193,7 +220,7 @@ class NGram:
             columns.append((grams[sort, -1], *numbers[:, sort]))
             parent, below, top = key // size, top, len(keys)
             followers.append(np.bincount(parent - below, minlength=top - below))
-            suffix = np.append(suffix, _suffixes(keys, suffix, parent, columns[-1][0], size))
+            suffix = np.append(suffix, suffixes(keys, suffix, parent, columns[-1][0], size))
             keys = np.append(keys, key)
         token, value, backoff = zip(*columns, strict=True)
         first = np.cumsum(np.concatenate(followers)).astype(np.int32)
@@ -207,13 +234,13 @@ def _hand_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _child(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+def child(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     """The nodes whose keys (beginning x tokens + last token) are wanted, or -1."""
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where((keys[place] == wanted) & (wanted >= 0), place, -1)
 
 
-def _suffixes(
+def suffixes(
     keys: NDArray[np.int64], suffix: NDArray[np.int32], parent: NDArray[np.int64], token: NDArray[np.int32], size: int
 ) -> NDArray[np.int32]:
     """For n-grams one token longer than those of `keys` the nodes of their longest listed proper endings.
@@ -223,8 +250,8 @@ def _suffixes(
     if not parent.any():
         return np.zeros(len(parent), np.int32)  # single tokens end with nothing
     state = suffix[parent].astype(np.int64)
-    found = _child(keys, state * size + token)
+    found = child(keys, state * size + token)
     while len(lost := np.flatnonzero(found < 0)):
         state[lost] = suffix[state[lost]]
-        found[lost] = _child(keys, state[lost] * size + token[lost])
+        found[lost] = child(keys, state[lost] * size + token[lost])
     return found.astype(np.int32)
