@@ -129,6 +129,8 @@ def swapped(model: NGram) -> object:
         ({"suffix": lambda model: model.suffix[None]}, "2 dimensions"),
         ({"backoff": lambda model: model.backoff[:0], "first": lambda model: model.first[:1]}, "0 that others follow"),
         ({"order": lambda model: 0}, "up to 0 tokens"),
+        ({"order": lambda model: 3}, "do not have 3 tokens"),
+        ({"order": lambda model: 5}, "do not have 5 tokens"),
         ({"tokens": lambda model: model.tokens[:-1]}, "single tokens"),
         ({"token": swapped}, "not sorted"),
     ],

@@ -123,7 +123,7 @@ class NGram:
             begin = low
 
     def write(self, path: Path) -> None:
-        """Keep the arrays as they are: a file that is smaller than the ARPA file and opens thirty times as fast.
+        """Keep the arrays as they are: a file that is smaller than the ARPA file and opens many times as fast.
 
         Raises:
             ConfigError: the file cannot be written.
@@ -168,12 +168,17 @@ class NGram:
         for name, length in lengths.items():
             if len(getattr(self, name)) != length:
                 return f"{name} has {len(getattr(self, name))} entries, not {length}"
-        if not 1 <= self.top <= size or self.order < 1 or size <= words:
+        if not 1 <= self.top <= size or not 1 <= self.order <= size or size <= words:
             return f"{size} n-grams of up to {self.order} tokens, {self.top} that others follow, of {words} tokens"
         first, nodes = self.first, np.arange(size)
         if first[0] != 1 or first[-1] != size or (np.diff(first) < 0).any() or (first[:-1] <= nodes[: self.top]).any():
             return "the children of its nodes do not lie side by side"
-        if first[min(1, self.top)] != 1 + words or (self.token[: 1 + words] != nodes[: 1 + words] - 1).any():
+        low = high = 1  # of the nodes of each length
+        for _ in range(self.order):
+            low, high = high, int(first[high]) if high <= self.top else size + 1
+        if (low, high) != (self.top, size):
+            return f"its longest n-grams do not have {self.order} tokens"
+        if first[1] != 1 + words or (self.token[: 1 + words] != nodes[: 1 + words] - 1).any():
             return "its single tokens are not those that it lists"
         if (self.token[1:] < 0).any() or (self.token >= words).any():
             return "a token that it does not list"
