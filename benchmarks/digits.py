@@ -25,7 +25,10 @@ from recognizer.decoders import Beam, Decoder
 from recognizer.metrics import Counts
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-BESIDE = [f"corpora/{name}/train.tsv" for name in ("an4", "digits_cut", "digits_espeak", "digits_kokoro")]  # fsdd.yaml
+BESIDE = [
+    f"corpora/{name}/train.tsv" for name in ("an4", "digits_cut", "digits_espeak", "digits_kokoro", "digits_quick")
+]
+"""What configs/fsdd.yaml names beside Free Spoken Digits, in its order."""
 HEAD = "| left out | recordings | greedy WER % | greedy CER % | ten words only, WER % | most often misread |"
 
 
