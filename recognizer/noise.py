@@ -10,9 +10,9 @@ Wave = NDArray[numpy.float32]
 
 
 def hiss(count: int, chance: numpy.random.Generator) -> Wave:
-    """Noise [count] of power 1, from white hiss to deep rumble: a leaky sum, the deeper the longer it remembers."""
+    """Noise [count] of power 1, from bright hiss to deep rumble: a leaky sum, the deeper the longer it remembers."""
     size = smooth(count)
-    kept = 1 - 10 ** chance.uniform(-3, 0)
+    kept = 1 - 10 ** chance.uniform(-2.5, 0.2)
     turn = numpy.linspace(0, numpy.pi, size // 2 + 1, dtype=numpy.float32)
     gain = (1 + kept * kept - 2 * kept * numpy.cos(turn)) ** -0.5  # of y[n] = x[n] + kept y[n - 1]
     gain *= numpy.sqrt(size * (1 - kept * kept) / 2)

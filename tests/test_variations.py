@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from recognizer import frontends, variations
 from recognizer.errors import ConfigError, InputError
 from recognizer.ink import Ink
+from recognizer.noise import hiss
 from recognizer.sound import Folder
 from recognizer.variations import VARIATIONS
 from recognizer.variations.line import Line, blurred, placed, spread
@@ -240,6 +241,25 @@ def test_the_noise_is_as_loud_as_was_asked_for(folders: Path, kind: str, snr: fl
     for seed in range(8):
         added = member(voice(), numpy.random.default_rng(seed)).double() - signal
         assert 10 * float((signal.square().mean() / added.square().mean()).log10()) == pytest.approx(snr, abs=0.1)
+
+
+def above(wave: numpy.ndarray, hertz: float) -> float:
+    """Share of a wave's power above so many Hz."""
+    power = numpy.abs(numpy.fft.rfft(wave)) ** 2
+    return float(power[round(len(power) * hertz / 8000) :].sum() / power.sum())
+
+
+def test_hiss_has_power_one_in_every_colour_from_bright_to_deep() -> None:
+    noises = [hiss(32_000, numpy.random.default_rng(seed)) for seed in range(60)]
+    assert all(numpy.mean(noise**2) == pytest.approx(1, rel=0.5) for noise in noises)
+    bright = [above(noise, 4000) for noise in noises]
+    assert min(bright) < 0.01 and max(bright) > 0.6
+
+
+def test_half_of_the_hiss_passes_through_the_telephone() -> None:
+    member = alone("speech", "hiss", telephone=1.0, snr=[0.0, 0.0], hiss=1.0)
+    wide = [above(member(voice(), numpy.random.default_rng(seed)).numpy(), 4100) > 1e-4 for seed in range(60)]
+    assert 15 <= sum(wide) <= 45  # those in whose device it arose
 
 
 def test_noise_to_silence_and_silence_to_noise_change_nothing() -> None:

@@ -35,7 +35,8 @@ class Speech(Variation[Tensor]):
         noise_share: see `noise`.
         equaliser: dB; standard deviation of the gain at each octave, in seven tenths of the utterances.
         telephone: share of the utterances that are cut to a telephone's band, up to 3.3 to 4 kHz.
-        hiss: share of the utterances to which noise made on the spot is added, from white to a deep rumble.
+        hiss: share of the utterances to which noise made on the spot is added, from a bright hiss to a deep rumble,
+            half the times before the microphone and telephone, half behind them.
         snr: dB, least and most; mean power of the utterance over that of `noise` or `hiss`.
         gain: dB; quieter by up to this, or louder by up to half of it.
 
@@ -84,10 +85,13 @@ class Speech(Variation[Tensor]):
             wave = reverberant(wave, self.rooms.draw(chance).numpy())
         if self.noise and chance.random() < self.noise_share:
             wave = mixed(wave, self.noise.draw(chance, len(wave)).numpy(), chance.uniform(self.least, self.most))
+        hissing = chance.random() if self.hiss else 1.0
+        if hissing < self.hiss / 2:  # there, where it was said, not in the device
+            wave = self._hissed(wave, chance)
         if self.equaliser or self.telephone:
             wave = self._heard(wave, chance)
-        if self.hiss and chance.random() < self.hiss:
-            wave = mixed(wave, hiss(len(wave), chance), chance.uniform(self.least, self.most))
+        if self.hiss / 2 <= hissing < self.hiss:
+            wave = self._hissed(wave, chance)
         if self.gain:
             wave = wave * numpy.float32(10 ** (chance.uniform(-self.gain, self.gain / 2) / 20))
         return signal if wave is given else torch.from_numpy(wave)
@@ -109,6 +113,10 @@ class Speech(Variation[Tensor]):
             return wave[first : max(0, len(wave) - last)]
         places = numpy.arange(first, len(wave) - 1 - last, speed)
         return numpy.interp(places, numpy.arange(len(wave)), wave).astype(numpy.float32)
+
+    def _hissed(self, wave: Wave, chance: numpy.random.Generator) -> Wave:
+        """In noise made on the spot."""
+        return mixed(wave, hiss(len(wave), chance), chance.uniform(self.least, self.most))
 
     def _heard(self, wave: Wave, chance: numpy.random.Generator) -> Wave:
         """As another microphone hears it, or a telephone, which is always another microphone, too."""
