@@ -1,13 +1,14 @@
 """Configurations -> a table: what each kind of variation does to the error rate on validation people, one at a time.
 
     python benchmarks/augmentation.py an4 unipen froc [--steps 600] [--seeds 3] [--noise FOLDER] [--rooms FOLDER]
-        [--only speed telephone] [--finished] [flags of train.py]
+        [--only speed telephone] [--finished] [flags of train.py, such as --from=small/{config}.ckpt]
 
 A small network of the configuration's kind is trained for so many steps: with no variation, with each kind alone, with
 all those that are on by default, and with what is off by default beside them; the batches, the first weights and the
 number of steps are the same. Validated once, after the last step. Every finished run is a line of FILE.jsonl; started
 again, the script does what is missing there. A few hundred steps show what hinders at once; what helps only a network
-that begins to learn its files by heart shows late.
+that begins to learn its files by heart shows late: let all begin with the weights of one that does, trained with
+--data.vary=false, --data.augment=null and the flags of SMALL. {config} in a flag is the configuration's name.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def main() -> int:
     for seed in range(1, options.seeds + 1):
         for config in options.configs:
             for way in chosen(ways(config, folders), options.only):
-                told = [f"--seed={seed}", f"--data.seed={seed}", *way.flags, *SMALL, *flags]
+                given = [flag.replace("{config}", config) for flag in flags]
+                told = [f"--seed={seed}", f"--data.seed={seed}", *way.flags, *SMALL, *given]
                 wanted.append((config, way, ["--config", config, f"--trainer.max_steps={options.steps}", *told]))
     options.runs.parent.mkdir(parents=True, exist_ok=True)
     for number, (config, way, arguments) in enumerate(wanted, start=1):
