@@ -89,7 +89,23 @@ def _share(then: tuple[float, float], now: tuple[float, float]) -> float:
     return (now[1] - then[1]) / max(1e-9, now[0] - then[0])
 
 
-class Best(ModelCheckpoint):
+class _Kept(ModelCheckpoint):
+    @property
+    def state_key(self) -> str:
+        """That of its parent, under which older checkpoints keep it."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+
+class Last(_Kept):
+    """The run as it stands, to go on from: kept after each validation, and after each epoch that has none."""
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        super().on_train_epoch_end(trainer, pl_module)
+        if not self._should_skip_saving_checkpoint(trainer):  # nor where this step is kept already
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+
+
+class Best(_Kept):
     """The best model so far; a run that goes on takes the best of the run before into its own folder."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -108,8 +124,3 @@ class Best(ModelCheckpoint):
             self.best_model_path = self.kth_best_model_path = str(mine)
             self.best_model_score = self.kth_value = score
             self.best_k_models = {str(mine): score}
-
-    @property
-    def state_key(self) -> str:
-        """That of its parent, under which older checkpoints keep it."""
-        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)

@@ -21,7 +21,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from recognizer import pretrained, trials
-from recognizer.callbacks import Best, Chance, Frozen, Settings, Wait
+from recognizer.callbacks import Best, Chance, Frozen, Last, Settings, Wait
 from recognizer.corpus import Corpus
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
 from recognizer.model import Recognizer
@@ -47,7 +47,7 @@ class _CLI(LightningCLI):
         parser.add_argument("--find_budget", type=bool, default=False, help="only try which data.batch_frames is best")
         parser.add_argument("--overfit", type=bool, default=False, help="only try whether one batch can be learnt")
         parser.add_lightning_class_args(Best, "best")
-        parser.add_lightning_class_args(ModelCheckpoint, "last")
+        parser.add_lightning_class_args(Last, "last")
         parser.add_lightning_class_args(EarlyStopping, "stop")
         parser.link_arguments("data.frontend", "model.frontend")
         parser.link_arguments("data", "model.alphabet", compute_fn=_alphabet, apply_on="instantiate")

@@ -201,6 +201,14 @@ def test_a_crash_leaves_a_checkpoint_to_go_on_from(many, monkeypatch, caplog):
     assert len(paths) == len(set(paths)) == 7
 
 
+def test_steps_behind_the_last_validation_are_kept_too(flags):
+    flags = [*flags, "--trainer.check_val_every_n_epoch=100", "--trainer.max_epochs=-1"]
+    first = train([*flags, "--trainer.max_steps=5"])
+    path = first.log_dir + "/checkpoints/last.ckpt"
+    assert torch.load(path, weights_only=True)["global_step"] == 5
+    assert train(["--resume", path, "--trainer.max_steps=7"]).global_step == 7
+
+
 def test_a_resumed_run_keeps_the_best_so_far(flags, tmp_path):
     first = train([*flags, "--trainer.max_epochs=2"])
     best = tmp_path / first.log_dir / "checkpoints" / "best.ckpt"
