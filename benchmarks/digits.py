@@ -18,17 +18,15 @@ from collections import Counter
 from pathlib import Path
 
 import torch
+import yaml
 from origin import origin, table
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.decoders import Beam, Decoder
 from recognizer.metrics import Counts
+from recognizer.train import folder
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-BESIDE = [
-    f"corpora/{name}/train.tsv" for name in ("an4", "digits_cut", "digits_espeak", "digits_kokoro", "digits_quick")
-]
-"""What configs/fsdd.yaml names beside Free Spoken Digits, in its order."""
 HEAD = "| left out | recordings | greedy WER % | greedy CER % | ten words only, WER % | most often misread |"
 
 
@@ -61,7 +59,8 @@ def trained(source: Path, speaker: str, base: str, rest: list[str]) -> Path:
         return Path(done.read_text())
     out = Path("corpora/fsdd") / speaker
     call("-m", "data.fsdd", str(source), "--leave-out", speaker, "--out", str(out))
-    train = f"[{', '.join([f'{out}/train.tsv', *BESIDE])}]"
+    beside = yaml.safe_load((folder() / "fsdd.yaml").read_text(encoding="utf-8"))["data"]["train"][1:]
+    train = f"[{', '.join([f'{out}/train.tsv', *beside])}]"
     flags = ["--config", "fsdd", "--name", f"fsdd-{speaker}", "--from", base, *rest]
     call("train.py", *flags, "--data.train", train, "--data.val", f"{out}/val.tsv")
     newest = max(done.parent.glob("version_*"), key=lambda path: int(path.name[8:]))
