@@ -4,7 +4,6 @@
     python benchmarks/voices.py espeak               eSpeak NG, 616 voices
     python benchmarks/voices.py quick                short and cut close: eSpeak NG and Flite, about 0.3 s each
     python benchmarks/voices.py kokoro FOLDER        Kokoro-82M (Apache-2.0), 50 voices and blends of two
-    python benchmarks/voices.py accents FOLDER       the same, fast, cut close, half of them in foreign accents
 
 They write corpora/digits_NAME/train.tsv. Nobody of Free Spoken Digits is heard in any. `flite` is Debian's package of
 that name; benchmarks/kokoro.py tells what FOLDER holds.
@@ -34,13 +33,6 @@ SAYINGS = {  # in Kokoro's letters, American and British
     "four": ["fˈɔɹ", "fˈɔː"], "five": ["fˈIv"], "six": ["sˈɪks"], "seven": ["sˈɛvən", "sˈɛvn"], "eight": ["ˈAt"],
     "nine": ["nˈIn"],
 }  # fmt: skip
-ACCENTED = {  # as speakers of other languages say them, in the same letters
-    "zero": ["zˈɛɹO", "zˈeɾo", "sˈɪɹO", "zˈiʁo"], "one": ["wˈɑn", "vˈʌn", "wˈan", "wˈɒn"],
-    "two": ["ʈˈu", "tˈʊ", "tjˈu"], "three": ["sɹˈi", "fɹˈi", "tɹˈi", "θɾˈi"], "four": ["fˈoɹ", "fˈɔʁ", "fˈɔɾ", "fˈOɹ"],
-    "five": ["fˈaif", "fˈIf", "fˈaiv"], "six": ["sˈiks", "zˈɪks", "sˈɪkz"],
-    "seven": ["sˈɛvɛn", "sˈefən", "sˈɛbən", "zˈɛvən"], "eight": ["ˈet", "ˈɛit", "ˈAʈ", "ˈeːt"],
-    "nine": ["nˈain", "nˈaːin", "nˈɛIn"],
-}  # fmt: skip
 WORDS = list(SAYINGS)
 SURE = 0.3  # confidence of a word below which its place is not believed
 BEFORE, AFTER = 0.25, 0.35  # most seconds that are kept beside a word
@@ -52,9 +44,9 @@ OPENING, CLOSING = 0.3, 0.45  # the same, for the pause at the beginning and at 
 def main() -> int:
     """Make the corpus that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["cut", "espeak", "quick", "kokoro", "accents"])
+    parser.add_argument("kind", choices=["cut", "espeak", "quick", "kokoro"])
     parser.add_argument("source", nargs="?", type=Path, help="a checkpoint, or the folder of Kokoro")
-    parser.add_argument("--count", type=int, help="recordings to make (default: 400 of kokoro, else 1000 to 2000)")
+    parser.add_argument("--count", type=int, help="recordings to make: 1000 of espeak, 1300 of quick, 400 of kokoro")
     options = parser.parse_args()
     folder = Path(f"corpora/digits_{options.kind}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,8 +58,6 @@ def main() -> int:
         parser.error("this needs a source")
     elif options.kind == "cut":
         utterances = cut(options.source)
-    elif options.kind == "accents":
-        utterances = accents(Kokoro(options.source), folder, options.count or 2000)
     else:
         utterances = kokoro(Kokoro(options.source), folder, options.count or 400)
     manifest.write(folder / "train.tsv", list(utterances))
@@ -163,18 +153,6 @@ def kokoro(speaker: Kokoro, folder: Path, count: int) -> Iterator[Utterance]:
         path = folder / f"{index:05d}_{text}.flac"
         soundfile.write(path, (wave / numpy.abs(wave).max() * 0.6 * 32767).astype(numpy.int16), KOKORO_RATE)
         yield Utterance(str(path), text, duration=len(wave) / KOKORO_RATE, speaker=f"{one}+{share}+{other}")
-
-
-def accents(speaker: Kokoro, folder: Path, count: int) -> Iterator[Utterance]:
-    """Each digit by voices of Kokoro, alone and blended, at 1 to 2 times their speed, cut close as by `quick`."""
-    for index in tqdm(range(count)):
-        chance = numpy.random.default_rng([10, index])
-        text = WORDS[index % len(WORDS)]
-        sounds = str(chance.choice(SAYINGS[text] if chance.random() < 0.5 else ACCENTED[text]))
-        one, other = (str(name) for name in chance.choice(list(speaker.styles), 2, replace=False))
-        sounds += str(chance.choice([".", "!", "?", ",", ""]))
-        wave = speaker.say(sounds, one, other, float(chance.choice(SHARES)), chance.uniform(1.0, 2.0))
-        yield trimmed(wave.astype(float), KOKORO_RATE, chance, folder / f"{index:04d}.wav", text, f"{one}+{other}")
 
 
 if __name__ == "__main__":
