@@ -38,7 +38,7 @@ class Speech(Variation[Tensor]):
         hiss: share of the utterances to which noise made on the spot is added, from a bright hiss to a deep rumble,
             half the times before the microphone and telephone, half behind them.
         snr: dB, least and most; mean power of the utterance over that of `noise` or `hiss`.
-        gain: dB; quieter by up to this, or louder by up to half of it.
+        gain: dB; quieter by up to this, or louder by up to half of it; none, for normalised features do not know it.
 
     Raises:
         ConfigError: a value out of range, a folder that is none.
@@ -59,7 +59,7 @@ class Speech(Variation[Tensor]):
         telephone: float = 0.245,
         hiss: float = 0.5,
         snr: Sequence[float] = (10.0, 45.0),
-        gain: float = 6.0,
+        gain: float = 0.0,
     ) -> None:
         check({"speed": (speed, 1), "cut": (cut, 0.2), "equaliser": (equaliser, 40), "gain": (gain, 60)})
         shares = {"rooms_share": rooms_share, "noise_share": noise_share, "telephone": telephone, "hiss": hiss}
