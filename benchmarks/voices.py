@@ -3,6 +3,7 @@
     python benchmarks/voices.py cut CHECKPOINT       the digits in corpora/an4/train.tsv, found by forced alignment
     python benchmarks/voices.py espeak               eSpeak NG, 616 voices
     python benchmarks/voices.py quick                short and cut close: eSpeak NG and Flite, about 0.3 s each
+    python benchmarks/voices.py people               the many of benchmarks/people.py, cut close
     python benchmarks/voices.py kokoro FOLDER        Kokoro-82M (Apache-2.0), 50 voices and blends of two
 
 They write corpora/digits_NAME/train.tsv. Nobody of Free Spoken Digits is heard in any. `flite` is Debian's package of
@@ -12,11 +13,13 @@ that name; benchmarks/kokoro.py tells what FOLDER holds.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
+import people
 import soundfile
 from kokoro import KOKORO_RATE, SHARES, Kokoro
 from numpy.typing import NDArray
@@ -34,6 +37,7 @@ SAYINGS = {  # in Kokoro's letters, American and British
     "nine": ["nˈIn"],
 }  # fmt: skip
 WORDS = list(SAYINGS)
+COUNTS = {"espeak": 1000, "quick": 1300, "people": 3000, "kokoro": 400}
 SURE = 0.3  # confidence of a word below which its place is not believed
 BEFORE, AFTER = 0.25, 0.35  # most seconds that are kept beside a word
 FAINT = (2.7, 4.7)  # powers of ten below the loudest moment at which a quick word is cut
@@ -44,22 +48,25 @@ OPENING, CLOSING = 0.3, 0.45  # the same, for the pause at the beginning and at 
 def main() -> int:
     """Make the corpus that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["cut", "espeak", "quick", "kokoro"])
+    parser.add_argument("kind", choices=["cut", "espeak", "quick", "people", "kokoro"])
     parser.add_argument("source", nargs="?", type=Path, help="a checkpoint, or the folder of Kokoro")
-    parser.add_argument("--count", type=int, help="recordings to make: 1000 of espeak, 1300 of quick, 400 of kokoro")
+    parser.add_argument("--count", type=int, help=f"recordings to make (default: {COUNTS})")
     options = parser.parse_args()
+    count = options.count or COUNTS.get(options.kind, 0)
     folder = Path(f"corpora/digits_{options.kind}")
     folder.mkdir(parents=True, exist_ok=True)
     if options.kind == "espeak":
-        utterances = espeak(folder, options.count or 1000)
+        utterances = espeak(folder, count)
     elif options.kind == "quick":
-        utterances = quick(folder, options.count or 1300)
+        utterances = quick(folder, count)
+    elif options.kind == "people":
+        utterances = crowd(folder, count)
     elif not options.source:
         parser.error("this needs a source")
     elif options.kind == "cut":
         utterances = cut(options.source)
     else:
-        utterances = kokoro(Kokoro(options.source), folder, options.count or 400)
+        utterances = kokoro(Kokoro(options.source), folder, count)
     manifest.write(folder / "train.tsv", list(utterances))
     return 0
 
@@ -122,6 +129,20 @@ def quick(folder: Path, count: int) -> Iterator[Utterance]:
         path = folder / f"f{index:04d}.wav"
         wave, rate = soundfile.read(say(text + str(chance.choice([".", "!", "?", ""])), voice, pitch, length, path))
         yield trimmed(wave, rate, chance, path, text, f"flite-{voice}")
+
+
+def crowd(folder: Path, count: int) -> Iterator[Utterance]:
+    """Each digit by another person, four of ten with an accent, quicker than in a sentence."""
+    voice = people.Voice()
+    for index in tqdm(range(count)):
+        chance = numpy.random.default_rng([13, index])
+        person, text = people.drawn(chance, bool(chance.random() < 0.4)), WORDS[index % len(WORDS)]
+        person = dataclasses.replace(person, pace=person.pace * chance.uniform(0.8, 1.6))
+        said = people.spoken(
+            str(chance.choice(SAYINGS[text][:2])) + str(chance.choice([".", "!", "?", ","])), person, chance
+        )
+        wave = voice.say(said, person, chance)
+        yield trimmed(wave, people.RATE, chance, folder / f"{index:05d}.wav", text, f"person{index:05d}")
 
 
 def trimmed(

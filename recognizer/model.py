@@ -13,6 +13,7 @@ from recognizer.learner import Learner
 from recognizer.network import VERSION, Network, opened
 from recognizer.optimiser import OPTIMISERS
 from recognizer.schedule import SCHEDULES
+from recognizer.widen import widened, width
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +93,17 @@ class Recognizer(Network, Learner):
     def adopt(self, path: str | Path) -> None:
         """Begin with the weights of the checkpoint at `path`; output rows go by character, so alphabets may differ.
 
+        Where this network's layers are wider bidirectional LSTMs, new units begin as copies (`widen`).
+
         Raises:
             CheckpointError: it cannot be opened, or its network is of another shape.
         """
         checkpoint = opened(path)
         given, mine = checkpoint["state_dict"], self.state_dict()
+        narrow, wide = width(given), width(mine)
+        if narrow and wide and wide > narrow:
+            log.info("%d units of each direction become %d", narrow, wide)
+            given = widened(given, wide)
         old = Alphabet.from_config(checkpoint["hyper_parameters"]["alphabet"]).characters
         new = self.alphabet.characters
         rows = [(BLANK, BLANK), *((new.index(one) + 1, old.index(one) + 1) for one in new if one in old)]

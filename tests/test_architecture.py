@@ -27,6 +27,7 @@ LADDER: dict[str, int] = {
     "trace": 0,
     "transcript": 0,
     "unipen": 0,
+    "widen": 0,
     "alphabet": 1,
     "arpa": 1,
     "augment": 1,

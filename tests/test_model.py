@@ -224,6 +224,6 @@ def test_adopted_weights_go_by_character(tmp_path, caplog):
 
 
 def test_weights_of_another_shape_are_refused(tmp_path):
-    save(tmp_path / "old.ckpt", model(width=7), recognizer_version=VERSION)
+    save(tmp_path / "old.ckpt", model(width=7), recognizer_version=VERSION)  # narrower ones grow: tests/test_widen.py
     with pytest.raises(CheckpointError, match="another shape"):
         model().adopt(tmp_path / "old.ckpt")
