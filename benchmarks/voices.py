@@ -17,6 +17,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy
 import people
@@ -41,6 +42,7 @@ COUNTS = {"espeak": 1000, "quick": 1300, "people": 3000, "kokoro": 400}
 SURE = 0.3  # confidence of a word below which its place is not believed
 BEFORE, AFTER = 0.25, 0.35  # most seconds that are kept beside a word
 FAINT = (2.7, 4.7)  # powers of ten below the loudest moment at which a quick word is cut
+FAINTER = (1.4, 4.7)  # of a recording in a telephone's band, in which there is little left of an s
 CLOSE = (-0.01, 0.03)  # seconds kept beside it, or lost
 OPENING, CLOSING = 0.3, 0.45  # the same, for the pause at the beginning and at the end of a recording
 
@@ -132,7 +134,10 @@ def quick(folder: Path, count: int) -> Iterator[Utterance]:
 
 
 def crowd(folder: Path, count: int) -> Iterator[Utterance]:
-    """Each digit by another person, four of ten with an accent, quicker than in a sentence."""
+    """Each digit by another person, four of ten with an accent, quicker than in a sentence, half by telephone.
+
+    What is cut close after it went through a telephone has often lost the consonants at its ends.
+    """
     voice = people.Voice()
     for index in tqdm(range(count)):
         chance = numpy.random.default_rng([13, index])
@@ -146,12 +151,13 @@ def crowd(folder: Path, count: int) -> Iterator[Utterance]:
 
 
 def trimmed(
-    wave: NDArray[numpy.float64], rate: int, chance: numpy.random.Generator, path: Path, text: str, name: str
-) -> Utterance:
+    wave: NDArray[Any], rate: int, chance: numpy.random.Generator, path: Path, text: str, name: str,
+    faint: tuple[float, float] = FAINT,
+) -> Utterance:  # fmt: skip
     """Write what is louder than a drawn part of the loudest 10 ms, a drawn margin more or less at each end."""
     span = rate // 100
     loudness = numpy.convolve(wave * wave, numpy.ones(span) / span, "same")
-    loud = numpy.flatnonzero(loudness > loudness.max() * 10 ** -chance.uniform(*FAINT))
+    loud = numpy.flatnonzero(loudness > loudness.max() * 10 ** -chance.uniform(*faint))
     before, after = (int(rate * chance.uniform(*CLOSE)) for _ in range(2))
     wave = wave[max(0, loud[0] - before) : loud[-1] + after]
     soundfile.write(path, wave / numpy.abs(wave).max() * 0.6, rate)

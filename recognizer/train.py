@@ -20,7 +20,7 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from recognizer import pretrained, trials
+from recognizer import memory, pretrained, trials
 from recognizer.callbacks import Best, Chance, Frozen, Last, Settings, Wait
 from recognizer.corpus import Corpus
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
@@ -100,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda said: "Tip:" not in said.getMessage())
+    memory.keep()
     try:
         train(arguments)
     except RecognizerError as error:

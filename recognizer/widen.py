@@ -49,7 +49,7 @@ def widened(weights: Weights, wide: int, seed: int = 0) -> Weights:
             out[f"{net}weight_hh_l0"] = _columns(out[f"{net}weight_hh_l0"], copies)
             for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
                 gates = out[f"{net}{name}"]
-                out[f"{net}{name}"] = gates.unflatten(0, (-1, narrow))[:, copies[0]].flatten(0, 1)
+                out[f"{net}{name}"] = gates.reshape(-1, narrow, *gates.shape[1:])[:, copies[0]].flatten(0, 1)
             if (peepholes := f"{net}peepholes") in out:
                 out[peepholes] = out[peepholes][:, copies[0]]
         both = (torch.cat([ways[0][0], ways[1][0] + narrow]), torch.cat([ways[0][1], ways[1][1]]))

@@ -1,0 +1,29 @@
+"""Memory that a step of training frees -> kept by this process for the next step.
+
+glibc hands large blocks back to the system as soon as they are freed, and each page that it is given anew must be
+cleared and mapped: on a processor that was a quarter of the time of a step (docs/LOG.md).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
+"""Of mallopt (malloc.h): bytes free at the top before they are handed back, bytes asked for at once, blocks mapped."""
+KEPT = 2**31 - 1
+ASKED = 64 * 2**20
+CHOSEN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "LD_PRELOAD")
+"""Variables with which the user says it, or brings another allocator: then it is left alone."""
+
+
+def keep() -> bool:
+    """Keep freed memory from now on; False where the C library is not glibc, or the user has chosen otherwise."""
+    if any(name in os.environ for name in CHOSEN):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+        ctypes.CDLL(None).gnu_get_libc_version  # noqa: B018  of other C libraries mallopt may mean something else
+    except (AttributeError, OSError, TypeError):
+        return False
+    return all([mallopt(MMAP_MAX, 0), mallopt(TRIM_THRESHOLD, KEPT), mallopt(TOP_PAD, ASKED)])
