@@ -13,7 +13,6 @@ import dataclasses
 
 import numpy
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 RATE = 16_000
 MEAN_PITCH = 190.0  # Hz, of the voice itself
@@ -138,8 +137,9 @@ class Voice:
     def __init__(self, threads: int = 1) -> None:
         import hibari  # in no list of ours: only who makes a corpus with it needs it
         from hibari import dsp
+        from scipy.signal import resample_poly
 
-        self.voice, self.dsp = hibari.Hibari(threads=threads), dsp
+        self.voice, self.dsp, self.resampled = hibari.Hibari(threads=threads), dsp, resample_poly
 
     def sounds(self, text: str) -> str:
         """Text of one line -> what it sounds like in Kokoro's letters; letters of the alphabet stand in capitals."""
@@ -169,5 +169,5 @@ class Voice:
         # Fewer harmonics of the same size in a band mean less of it: keep the power.
         harmonic = harmonic + numpy.float32(0.5 * numpy.log(person.pitch / MEAN_PITCH))
         wave = self.dsp.synth(harmonic + tilt, phase, noise + tilt, rest + tilt, free, moved, chance)
-        wave = resample_poly(wave, RATE, self.dsp.SR).astype(numpy.float32)
+        wave = self.resampled(wave, RATE, self.dsp.SR).astype(numpy.float32)
         return wave * numpy.float32(0.6 / max(1e-3, float(numpy.abs(wave).max())))
