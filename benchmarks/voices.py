@@ -37,11 +37,6 @@ SAYINGS = {  # in Kokoro's letters, American and British
     "four": ["fˈɔɹ", "fˈɔː"], "five": ["fˈIv"], "six": ["sˈɪks"], "seven": ["sˈɛvən", "sˈɛvn"], "eight": ["ˈAt"],
     "nine": ["nˈIn"],
 }  # fmt: skip
-WEAK = {  # what is left where a telephone and a close cut take the hissing and the bursts away
-    "zero": ["ˈɪɹO", "ˈiɹO"], "one": ["wˈʌ", "ˈʌn"], "two": ["ˈu", "hˈu"], "three": ["ɹˈi", "hɹˈi"],
-    "four": ["ˈɔɹ", "hˈɔɹ"], "five": ["ˈIv", "fˈI", "hˈI"], "seven": ["ˈɛvən", "ˈɛvn"], "eight": ["ˈA", "ˈAt", "hˈAt"],
-    "six": ["ˈɪ", "ˈɪk", "ˈɪks", "sˈɪ", "sˈɪk", "hˈɪk", "ˈi", "ˈɪʔ"], "nine": ["nˈI", "ˈIn"],
-}  # fmt: skip
 WORDS = list(SAYINGS)
 COUNTS = {"espeak": 1000, "quick": 1300, "people": 4000, "kokoro": 400}
 SURE = 0.3  # confidence of a word below which its place is not believed
@@ -141,8 +136,7 @@ def quick(folder: Path, count: int) -> Iterator[Utterance]:
 def crowd(folder: Path, count: int) -> Iterator[Utterance]:
     """Each digit by another person, four of ten with an accent, quicker than in a sentence, half by telephone.
 
-    What is cut close after it went through a telephone has often lost the consonants at its ends: of these half are
-    said without them.
+    What is cut close after it went through a telephone has often lost the consonants at its ends.
     """
     voice = people.Voice()
     for index in tqdm(range(count)):
