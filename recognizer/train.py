@@ -17,6 +17,7 @@ from typing import Any
 import jsonargparse
 import pytorch_lightning as lightning
 import torch
+import yaml
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
@@ -28,6 +29,9 @@ from recognizer.model import Recognizer
 from recognizer.network import opened
 
 log = logging.getLogger(__name__)
+
+SHAPE = ("stem", "layer", "depth", "width", "projection", "norm")
+"""Settings of the model that its weights depend on."""
 
 
 def folder() -> Path:
@@ -54,6 +58,8 @@ class _CLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         lightning.seed_everything(self.config.seed, workers=True, verbose=False)
+        if self.config["from"]:
+            _continue(self.config)
         # Kept before the run folder is written into it: a run that goes on gets a folder of its own.
         settings = self.parser.dump(self.config, skip_link_targets=True, skip_none=False)
         given = self.config
@@ -67,6 +73,16 @@ class _CLI(LightningCLI):
                 {"class_path": f"pytorch_lightning.loggers.{kind}", "init_args": dict(kept)}
                 for kind in ("CSVLogger", "TensorBoardLogger")
             ]
+
+
+def _continue(config: Any) -> None:
+    """The weights of `--from` know one front end: what is not said of it here is as it was there."""
+    theirs = opened(pretrained.find(config["from"]))["hyper_parameters"]["frontend"]
+    mine = dict(config.data.frontend or theirs)
+    if mine.get("name") != theirs["name"]:
+        what = f"{config['from']} reads {theirs['name']}, and data.frontend is {mine.get('name')}"
+        raise ConfigError("--from", what, "name a model of that kind")
+    config.data.frontend = config.model.frontend = {**theirs, **mine}
 
 
 def _alphabet(corpus: Corpus) -> dict[str, Any]:
@@ -134,7 +150,7 @@ def _train(arguments: list[str]) -> lightning.Trainer:
     arguments, resumed = _resume(arguments)
     if not any(re.match(r"--(config|data\.train|data\.sample|data)(=|$)", argument) for argument in arguments):
         arguments = ["--config", "digits", *arguments]
-    arguments = _named(arguments)
+    arguments = _begun(_named(arguments))
     try:
         cli = _CLI(
             Recognizer,
@@ -199,9 +215,35 @@ def _resume(arguments: list[str]) -> tuple[list[str], str | None]:
     checkpoint = opened(path)
     if "config" not in checkpoint or "optimizer_states" not in checkpoint:
         raise CheckpointError(path, "holds weights only, no state to go on from", "resume from the last.ckpt beside it")
+    config = _written(checkpoint["config"])
+    return ["--config", config, "--from=null", *arguments[:place], *arguments[place + 2 :]], path
+
+
+def _written(config: str) -> str:
+    """The path of a file that holds these settings."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False, encoding="utf-8") as file:
-        file.write(checkpoint["config"])
-    return ["--config", file.name, "--from=null", *arguments[:place], *arguments[place + 2 :]], path
+        file.write(config)
+    return file.name
+
+
+def _begun(arguments: list[str]) -> list[str]:
+    """`--from MODEL` -> its shape, and how it takes texts, before all other settings, which may say otherwise."""
+    named = _values(arguments, "--from")
+    if not named:
+        files = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in _values(arguments, "--config")]
+        named = [str(file["from"]) for file in files if isinstance(file, dict) and file.get("from")]
+    if not named or named[-1] == "null":
+        return arguments
+    kept = opened(pretrained.find(named[-1]))["hyper_parameters"]
+    shape = {key: kept[key] for key in SHAPE if key in kept}
+    texts = {key: kept["alphabet"][key] for key in ("form", "split")}
+    return ["--config", _written(yaml.safe_dump({"model": shape, "data": texts})), *arguments]
+
+
+def _values(arguments: Sequence[str], flag: str) -> list[str]:
+    """What is given to a flag, each time that it is, in either way of writing it."""
+    apart = [after for before, after in itertools.pairwise(arguments) if before == flag]
+    return apart or [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{flag}=")]
 
 
 def _named(arguments: list[str]) -> list[str]:

@@ -123,6 +123,39 @@ def test_a_run_can_begin_with_the_weights_of_another(flags, tmp_path, caplog):
         assert torch.equal(weight, again.lightning_module.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("way", ["flag", "yaml"])
+def test_a_run_begun_with_another_has_its_shape_and_front_end(flags, tmp_path, way):
+    shape = [
+        "--model.width=6",
+        "--model.depth=2",
+        "--data.form=NFD",
+        "--data.frontend={name: speech, bands: 16, prior: 1}",
+    ]
+    first = train([*flags, *shape, "--trainer.max_epochs=1"])
+    path = tmp_path / first.log_dir / "checkpoints" / "best.ckpt"
+    (tmp_path / "more.yaml").write_text(f"from: {path}\n" if way == "yaml" else "name: more\n", encoding="utf-8")
+    given = [
+        "--config=more.yaml",
+        *([] if way == "yaml" else [f"--from={path}"]),
+        *(flag for flag in flags if "model" not in flag),
+    ]
+    more = train([*given, "--data.frontend={name: speech, floor: 50}", "--trainer.max_epochs=1"])
+    old, new = first.lightning_module, more.lightning_module
+    assert {name: weight.shape for name, weight in new.state_dict().items()} == {
+        name: weight.shape for name, weight in old.state_dict().items()
+    }
+    assert new.frontend.settings == {**old.frontend.settings, "floor": 50} and new.alphabet.form == "NFD"
+    assert more.datamodule.frames.settings == new.frontend.settings
+    wider = train([*given, "--model.width=9", "--trainer.max_epochs=1"]).lightning_module
+    assert wider.layers[1].size == 18
+
+
+def test_a_run_cannot_begin_with_a_model_of_another_kind(flags, tmp_path, capsys):
+    path = tiny.checkpoint(tmp_path / "pen.ckpt", name="pen")
+    assert main([*flags, f"--from={path}"]) == 2
+    assert f"--from: {path} reads pen, and data.frontend is speech; name a model" in capsys.readouterr().err
+
+
 def test_weights_alone_cannot_be_resumed(tmp_path, capsys):
     path = tiny.checkpoint(tmp_path / "best.ckpt")
     assert main(["--resume", str(path)]) == 2
