@@ -30,6 +30,7 @@ import yaml
 from origin import origin, table
 
 from recognizer import train
+from recognizer.arguments import folder
 from recognizer.variations import VARIATIONS
 
 HERE = Path(__file__).parent / "results"
@@ -103,7 +104,7 @@ def main() -> int:
 
 def ways(config: str, folders: dict[str, str | None]) -> list[Way]:
     """The lines of a configuration's table."""
-    data = yaml.safe_load((train.folder() / f"{config}.yaml").read_text(encoding="utf-8"))["data"]
+    data = yaml.safe_load((folder() / f"{config}.yaml").read_text(encoding="utf-8"))["data"]
     member = VARIATIONS[data["frontend"]["name"]]
     usual = {name: one.default for name, one in inspect.signature(member).parameters.items()}
     more = {name: amount for name, amount in (TRIED | folders).items() if name in member.kinds and not usual[name]}

@@ -22,9 +22,9 @@ import yaml
 from origin import origin, table
 
 from recognizer import Recognizer, manifest, reading
+from recognizer.arguments import folder
 from recognizer.decoders import Beam, Decoder
 from recognizer.metrics import Counts
-from recognizer.train import folder
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 HEAD = "| left out | recordings | greedy WER % | greedy CER % | ten words only, WER % | most often misread |"

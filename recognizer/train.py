@@ -8,7 +8,6 @@ import logging
 import os
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,27 +16,18 @@ from typing import Any
 import jsonargparse
 import pytorch_lightning as lightning
 import torch
-import yaml
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from recognizer import memory, pretrained, trials
+from recognizer.arguments import begun, continued, folder, named
 from recognizer.callbacks import Best, Chance, Frozen, Last, Settings, Wait
 from recognizer.corpus import Corpus
-from recognizer.errors import CheckpointError, ConfigError, RecognizerError, nearest
+from recognizer.errors import ConfigError, RecognizerError, nearest
 from recognizer.model import Recognizer
 from recognizer.network import opened
 
 log = logging.getLogger(__name__)
-
-SHAPE = ("stem", "layer", "depth", "width", "projection", "norm")
-"""Settings of the model that its weights depend on."""
-
-
-def folder() -> Path:
-    """Where the YAML files lie: in the installed package, or beside it in a checkout."""
-    here = Path(__file__).parent
-    return here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
 
 
 class _CLI(LightningCLI):
@@ -147,10 +137,10 @@ def train(arguments: Sequence[str]) -> lightning.Trainer:
 
 
 def _train(arguments: list[str]) -> lightning.Trainer:
-    arguments, resumed = _resume(arguments)
+    arguments, resumed = continued(arguments)
     if not any(re.match(r"--(config|data\.train|data\.sample|data)(=|$)", argument) for argument in arguments):
         arguments = ["--config", "digits", *arguments]
-    arguments = _begun(_named(arguments))
+    arguments = begun(named(arguments))
     try:
         cli = _CLI(
             Recognizer,
@@ -198,69 +188,6 @@ def _saved(last: ModelCheckpoint) -> str:
     """Where the run can be taken up again; "" if it has not come so far."""
     path = last.best_model_path or last.format_checkpoint_name({})
     return path if Path(path).is_file() else ""
-
-
-def _resume(arguments: list[str]) -> tuple[list[str], str | None]:
-    """`--resume PATH` -> the settings kept in that checkpoint, then the flags that follow."""
-    joined = [argument for argument in arguments if argument.startswith("--resume=")]
-    if joined:
-        place = arguments.index(joined[0])
-        arguments[place : place + 1] = ["--resume", joined[0].partition("=")[2]]
-    if "--resume" not in arguments:
-        return arguments, None
-    place = arguments.index("--resume")
-    if place + 1 >= len(arguments):
-        raise ConfigError("--resume", "names no checkpoint", "give the path of a last.ckpt")
-    path = arguments[place + 1]
-    checkpoint = opened(path)
-    if "config" not in checkpoint or "optimizer_states" not in checkpoint:
-        raise CheckpointError(path, "holds weights only, no state to go on from", "resume from the last.ckpt beside it")
-    config = _written(checkpoint["config"])
-    return ["--config", config, "--from=null", *arguments[:place], *arguments[place + 2 :]], path
-
-
-def _written(config: str) -> str:
-    """The path of a file that holds these settings."""
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False, encoding="utf-8") as file:
-        file.write(config)
-    return file.name
-
-
-def _begun(arguments: list[str]) -> list[str]:
-    """`--from MODEL` -> its shape, and how it takes texts, before all other settings, which may say otherwise."""
-    named = _values(arguments, "--from")
-    if not named:
-        files = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in _values(arguments, "--config")]
-        named = [str(file["from"]) for file in files if isinstance(file, dict) and file.get("from")]
-    if not named or named[-1] == "null":
-        return arguments
-    kept = opened(pretrained.find(named[-1]))["hyper_parameters"]
-    shape = {key: kept[key] for key in SHAPE if key in kept}
-    texts = {key: kept["alphabet"][key] for key in ("form", "split")}
-    return ["--config", _written(yaml.safe_dump({"model": shape, "data": texts})), *arguments]
-
-
-def _values(arguments: Sequence[str], flag: str) -> list[str]:
-    """What is given to a flag, each time that it is, in either way of writing it."""
-    apart = [after for before, after in itertools.pairwise(arguments) if before == flag]
-    return apart or [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{flag}=")]
-
-
-def _named(arguments: list[str]) -> list[str]:
-    """`--config an4` means the YAML of that name that comes with the program."""
-    out = []
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        if before == "--config" or argument.startswith("--config="):
-            flag, _, name = argument.rpartition("=")
-            for path in (name, str(folder() / Path(name).name), str(folder() / f"{name}.yaml")):
-                if Path(path).is_file():
-                    argument = f"{flag}={path}" if flag else path
-                    break
-            else:
-                known = [path.stem for path in folder().glob("*.yaml")]
-                raise ConfigError("--config", f"there is no file {name!r}", nearest(name, known))
-        out.append(argument)
-    return out
 
 
 UNKNOWN = (

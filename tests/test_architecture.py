@@ -77,13 +77,14 @@ LADDER: dict[str, int] = {
     "pretrained": 6,
     "stream": 6,
     "trials": 6,
+    "arguments": 7,
     "blend": 7,
     "calibrate": 7,
     "check": 7,
     "lm": 7,
     "release": 7,
-    "train": 7,
     "transcribe": 7,
+    "train": 8,
     "": 8,
 }
 """Modules of recognizer and their levels: a module imports only from levels below its own."""
