@@ -36,7 +36,7 @@ def continued(arguments: list[str]) -> tuple[list[str], str | None]:
     places = [place for place, argument in enumerate(arguments) if argument.partition("=")[0] == "--resume"]
     gone = {*places, *(place + 1 for place in places if arguments[place] == "--resume")}
     rest = [argument for place, argument in enumerate(arguments) if place not in gone]
-    return ["--config", written(checkpoint["config"]), "--from=null", *rest], path
+    return ["--config", written(checkpoint["config"]), *rest], path
 
 
 def written(config: str) -> str:

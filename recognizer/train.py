@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 class _CLI(LightningCLI):
     """LightningCLI with a run folder of its own kind: runs/NAME/version_N."""
 
+    begins = True
+    """Whether `--from` is where this run begins, and not only where it once began."""
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--name", type=str, default="default", help="the run is kept in runs/NAME/version_N")
         parser.add_argument("--seed", type=int, default=1, help="of the weights and of dropout")
@@ -48,7 +51,7 @@ class _CLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         lightning.seed_everything(self.config.seed, workers=True, verbose=False)
-        if self.config["from"]:
+        if self.config["from"] and self.begins:
             _continue(self.config)
         # Kept before the run folder is written into it: a run that goes on gets a folder of its own.
         settings = self.parser.dump(self.config, skip_link_targets=True, skip_none=False)
@@ -63,6 +66,10 @@ class _CLI(LightningCLI):
                 {"class_path": f"pytorch_lightning.loggers.{kind}", "init_args": dict(kept)}
                 for kind in ("CSVLogger", "TensorBoardLogger")
             ]
+
+
+class _Resumed(_CLI):
+    begins = False
 
 
 def _continue(config: Any) -> None:
@@ -140,9 +147,9 @@ def _train(arguments: list[str]) -> lightning.Trainer:
     arguments, resumed = continued(arguments)
     if not any(re.match(r"--(config|data\.train|data\.sample|data)(=|$)", argument) for argument in arguments):
         arguments = ["--config", "digits", *arguments]
-    arguments = begun(named(arguments))
+    arguments = named(arguments) if resumed else begun(named(arguments))
     try:
-        cli = _CLI(
+        cli = (_Resumed if resumed else _CLI)(
             Recognizer,
             Corpus,
             run=False,
@@ -162,7 +169,7 @@ def _train(arguments: list[str]) -> lightning.Trainer:
             raise cause from error
         raise
     log.info("run %s", cli.trainer.log_dir)
-    if cli.config["from"]:
+    if cli.config["from"] and not resumed:
         cli.model.adopt(pretrained.find(cli.config["from"]))
     elif cli.config["freeze"] and not resumed:
         raise ConfigError("--freeze", "would keep weights of chance", "name a model with --from, or leave it out")

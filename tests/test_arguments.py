@@ -54,7 +54,7 @@ def test_what_follows_a_checkpoint_is_kept(tmp_path, written):
     torch.save(torch.load(path) | {"config": "name: x\n", "optimizer_states": []}, path)
     given = ["--a=1", *(word.replace("PATH", str(path)) for word in written), "--b", "2"]
     (first, file, *rest), resumed = continued(given)
-    assert (first, rest, resumed) == ("--config", ["--from=null", "--a=1", "--b", "2"], str(path))
+    assert (first, rest, resumed) == ("--config", ["--a=1", "--b", "2"], str(path))
     assert Path(file).read_text(encoding="utf-8") == "name: x\n"
     assert continued(["--a=1"]) == (["--a=1"], None)
     with pytest.raises(ConfigError, match="names no checkpoint"):

@@ -150,6 +150,16 @@ def test_a_run_begun_with_another_has_its_shape_and_front_end(flags, tmp_path, w
     assert wider.layers[1].size == 18
 
 
+def test_a_resumed_run_still_says_with_what_it_began(flags, tmp_path):
+    given = [flag for flag in flags if "model" not in flag]
+    path = tiny.checkpoint(tmp_path / "first.ckpt", letters=" ab", bands=16)
+    train([*given, f"--from={path}", "--trainer.max_epochs=1"])
+    path.unlink()  # a run goes on without what it began with
+    again = train(["--resume", "runs/try/version_1/checkpoints/last.ckpt", "--trainer.max_epochs=2"])
+    assert again.current_epoch == 2
+    assert f"from: {path}" in (tmp_path / again.log_dir / "config.yaml").read_text(encoding="utf-8")
+
+
 def test_a_run_cannot_begin_with_a_model_of_another_kind(flags, tmp_path, capsys):
     path = tiny.checkpoint(tmp_path / "pen.ckpt", name="pen")
     assert main([*flags, f"--from={path}"]) == 2
