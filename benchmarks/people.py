@@ -1,7 +1,7 @@
 """Many people and accents out of one synthetic voice, for corpora made from text.
 
 `pip install hibari-tts scipy` (Apache-2.0, 14 MB with its one American voice, distilled from Kokoro-82M) speaks at some
-40 times real time on one processor. What its network says comes as an envelope of harmonics, one of noise and the
+50 times real time on one processor. What its network says comes as an envelope of harmonics, one of noise and the
 course of the pitch, so a person is drawn by moving these: pitch and its range, the length of the vocal tract, breath,
 tilt. A learner of English says some sounds as nearer ones of another language, swallows ends of words and stops
 between them.

@@ -1,7 +1,7 @@
 """Memory that a step of training frees -> kept by this process for the next step.
 
 glibc hands large blocks back to the system as soon as they are freed, and each page that it is given anew must be
-cleared and mapped: on a processor that was a quarter of the time of a step (docs/LOG.md).
+cleared and mapped: with three trainings on two cores that took a third of the machine's time (docs/LOG.md).
 """
 
 from __future__ import annotations

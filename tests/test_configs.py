@@ -48,7 +48,8 @@ def test_it_says_what_it_is_for_and_keeps_runs_apart(name):
         tables = [tables] if isinstance(tables, str) else tables
         assert f"corpora/{name}/train.tsv" in tables or len(tables) > 1
         assert all(re.fullmatch(r"corpora/\w+/(train|val)\.tsv", table) for table in tables)
-        assert not set(tables) & set(settings["data"]["val"])
+        val = settings["data"]["val"]
+        assert not set(tables) & set([val] if isinstance(val, str) else val)
 
 
 def test_base_names_no_modality_and_no_corpus():
