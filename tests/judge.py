@@ -68,16 +68,14 @@ class Judge:
 
     def _fused(self, groups: list[str]) -> tuple[float, list[str]]:
         assert self.model is not None
-        state, gain, words = self.model.start, 0.0, []
-        for group in groups:
-            choices = []
-            for word in self._words(group) if self.lexicon is not None else [group]:
-                value, behind = self.model.ask(state, word)
-                choices.append((value + (0.0 if word in self.model.index else self.unknown), behind, word))
-            value, state, word = max(choices, key=lambda choice: choice[0])
-            gain += self.weight * value + self.bonus
-            words.append(word)
-        return gain + self.weight * self.model.ask(state, "</s>")[0], words
+        found = []
+        for words in itertools.product(
+            *(self._words(group) if self.lexicon is not None else [group] for group in groups)
+        ):
+            lost = sum(word not in self.model.index for word in words)
+            value = sum(self.model.sentence(words)) + self.unknown * lost
+            found.append((self.weight * value + self.bonus * len(words), [*words]))
+        return max(found, key=lambda one: one[0])
 
     def _hits(self, text: str) -> int:
         """How often one of the hotwords stands there: as words of their own where there are spaces."""

@@ -74,6 +74,18 @@ def test_the_language_model_picks_among_words_that_are_spelt_alike(tmp_path: Pat
     assert read_by(Beam(LABELS, lexicon=lexicon), sure("c. .a.b", LABELS)) == "y lead"
 
 
+def test_words_that_follow_tell_which_was_meant(tmp_path: Path) -> None:
+    """Of four words that are spelt alike the rarest is written before the only word that ever follows it."""
+    lines = ["led c"] + [f"{word} b" for word in ("lead", "lad", "lode") for _ in range(5)]
+    (tmp_path / "text").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    assert lm.main([str(tmp_path / "text"), "--output", str(tmp_path / "lm"), "--order", "2"]) == 0
+    lexicon = {word: ["ab"] for word in ("lead", "lad", "lode", "led")} | {"b": [], "c": []}
+    beam = Beam(LABELS, lm=tmp_path / "lm", lexicon=lexicon)
+    assert read_by(beam, sure("a.b", LABELS)) != "led"
+    assert read_by(beam, sure("a.b. .b", LABELS)) in {"lead b", "lad b", "lode b"}
+    assert read_by(beam, sure("a.b. .c", LABELS)) == "led c"
+
+
 def test_words_may_be_written_as_the_labels_never_could() -> None:
     alphabet = Alphabet(["a", "b", " "])
     assert read_by(Beam(alphabet, lexicon={"Ж": ["ab"]}), sure("a.b", ["", *alphabet.characters])) == "Ж"

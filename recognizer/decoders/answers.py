@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.decoders.fusion import PREFIX, SPELT, Floats, Ints, Rows
+from recognizer.decoders.fusion import HISTORY, PREFIX, RIVALS, Floats, Ints, Rows
 from recognizer.decoders.lexicon import WORD
 from recognizer.decoders.prefixes import CANDIDATE, CHAIN, PLACE
 
@@ -22,6 +22,7 @@ class Tables(NamedTuple):
         new: CANDIDATE, 2 W.
         live, order: places and candidates, those that count first.
         tokens, taken: [A], labels that may begin in a frame, and which of them have.
+        histories, used: HISTORY, RIVALS for each node at most, and how many there are.
     """
 
     nodes: Rows
@@ -32,14 +33,16 @@ class Tables(NamedTuple):
     order: Ints
     tokens: Ints
     taken: Ints
+    histories: Rows
+    used: Ints
 
     @classmethod
     def of(cls, frames: int, width: int, labels: int) -> Tables:
         """Tables for a matrix of this size."""
         room, twice = frames * width + 1, 2 * width
         rows = np.empty(room, PREFIX), np.empty(room, CHAIN), np.empty(twice, PLACE), np.empty(twice, CANDIDATE)
-        lists = (np.empty(size, np.int64) for size in (twice, twice, labels, labels))
-        return cls(*rows, *lists)
+        live, order, tokens, taken, used = (np.empty(size, np.int64) for size in (twice, twice, labels, labels, 1))
+        return cls(*rows, live, order, tokens, taken, np.empty(RIVALS * room + 1, HISTORY), used)
 
     def best(self, size: int, count: int) -> list[int]:
         """Places in the beam, at most `count` of the `size` that are left: those of the likeliest whole texts."""
@@ -54,15 +57,12 @@ class Tables(NamedTuple):
         labels = self.nodes["label"]
         return tuple(int(labels[node]) for node in reversed(self._path(place)))
 
-    def listed(self, place: int, space: int, table: NDArray[np.int32]) -> list[int]:
+    def listed(self, place: int, table: NDArray[np.int32]) -> list[int]:
         """The numbers of the words of a lexicon that a prefix writes."""
-        places, entries, labels = (self.nodes[name] for name in ("place", "entry", "label"))
-        words, ended = [], True
-        for node in self._path(place):
-            if ended and (spelt := places[node]) > 0:
-                entry = entries[node]  # a character model leaves it open
-                words.append(int(table[entry if entry >= 0 else table[spelt, SPELT], WORD]))
-            ended = labels[node] == space
+        words, history = [], self.histories[self.beam["history"][place]]
+        while history["before"] >= 0:
+            words.append(int(table[history["entry"], WORD]))
+            history = self.histories[history["before"]]
         return words[::-1]
 
     def _path(self, place: int) -> list[int]:

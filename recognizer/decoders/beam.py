@@ -42,8 +42,8 @@ class Beam(Decoder):
 
     With a lexicon only its words are written, parted by single spaces (one word, where no label is a space); then a
     hypothesis names them. Of words that are spelt alike the one is written that the language model finds likeliest
-    after those before it, or else the first of the list. If no text in the beam ends with a whole word, the answer is
-    the likeliest one, back to where it was whole.
+    among the words on both sides of it, or else the first of the list. If no text in the beam ends with a whole word,
+    the answer is the likeliest one, back to where it was whole.
 
     Hotwords earn `hotword_bonus` for each time that one is written as a word of its own (where no label is a space:
     anywhere), whatever its case. A part of it is lent while one is being written, and taken back if it turns out to be
@@ -238,7 +238,7 @@ class Beam(Decoder):
                 score = total(matrix, labels, self.blank)
             words = None
             if self.lexicon is not None:
-                words = tuple(self.lexicon.words[number] for number in tables.listed(place, self.space, self._table))
+                words = tuple(self.lexicon.words[number] for number in tables.listed(place, self._table))
             found.append(Hypothesis(labels, tuple(spans[: len(labels)]), confidences, min(score, 0.0), gain, words))
         return found or [Hypothesis((), (), (), -math.inf, words=None if self.lexicon is None else ())]
 

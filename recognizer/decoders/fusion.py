@@ -20,13 +20,20 @@ Row = Any
 Rows = NDArray[Any]
 
 NONE, WORDS, CHARACTERS = range(3)
-KNOWN = [("state", np.int64), ("place", np.int64), ("match", np.int64), ("committed", np.float64), ("open", np.float64)]
-"""What is known of a prefix: where a model stands, a word and hotwords; what is added for it for good, and for what is
-under way in it."""
-TREE = ("parent", "label", "child", "sibling", "slot", "done", "entry")
+STANDS = ("state", "place", "match", "history")
+KNOWN = [*((name, np.int64) for name in STANDS), ("committed", np.float64), ("open", np.float64)]
+"""What is known of a prefix: where a character model stands, a word, hotwords; the likeliest of its histories; what is
+added for it for good, and for what is under way in it."""
+TREE = ("parent", "label", "child", "sibling", "slot", "done")
 PREFIX = np.dtype([*((name, np.int64) for name in TREE), *KNOWN, ("finished", np.float64)])
-"""A prefix: in their tree; its place in the beam; the state behind the word if it ended here and, with a lexicon, which
-one that is; what is known of it; what is added for the word in which it stands if it ends."""
+"""A prefix: in their tree; its place in the beam; the likeliest of its histories if the word ended here; what is known
+of it; what is added for the word in which it stands if it ends."""
+LINKS = ("state", "entry", "before", "next")
+HISTORY = np.dtype([*((name, np.int64) for name in LINKS), ("gain", np.float64)])
+"""Words that a prefix may stand for, where some are spelt alike: where a word model stands behind them, the last one's
+entry or token, the history before it, the next likely one of the same prefix; what is added for them."""
+RIVALS = 4
+"""Histories of a prefix that are kept: only the words that follow tell which was meant."""
 NEVER = -math.inf  # ln 0
 FOLD = 1  # beside the token the row of what is known of a label
 SPELT = 2  # beside LETTER and BRANCH of a tree of spellings
@@ -126,35 +133,61 @@ def ask(lm: Language, state: int, token: int) -> tuple[float, int]:
 
 
 @part
-def finish(lm: Language, prefix: Row) -> None:
-    """Write down what the word in which a prefix stands is worth, as if it ended here, and the state behind it.
-
-    Of words that are spelt alike the one that is likeliest after those before it.
-    """
-    place, state = prefix.place, prefix.state
-    spelt = np.int64(lm.table[place, SPELT]) if place > 0 else UNKNOWN
-    value, behind, entry = 0.0, state, spelt
-    if lm.kind == WORDS:
-        value, likelier = NEVER, True
-        while likelier:
-            token = np.int64(lm.table[spelt, TOKEN]) if lm.closed else spelt
-            other, then = ask(lm, state, token)
-            if other > value:
-                value, behind, entry = other, then, spelt
-            spelt = np.int64(lm.table[spelt, NEXT]) if lm.closed else UNKNOWN
-            likelier = spelt >= 0
-    prefix.finished = lm.weight * value + lm.bonus
-    prefix.done, prefix.entry = behind, entry
+def keep(histories: Rows, begin: int, count: int, state: int, entry: int, before: int, gain: float) -> int:
+    """Put a history in among the `count` from `begin` on, the likeliest first, one a state; how many there are now."""
+    spot = np.int64(count)
+    for place in range(count):
+        if histories[begin + place].state == state:
+            spot = place
+    if spot == RIVALS:
+        spot = RIVALS - 1
+    if spot < count and histories[begin + spot].gain >= gain:
+        return count
+    count = max(count, spot + 1)
+    while spot > 0 and histories[begin + spot - 1].gain < gain:
+        row, above = histories[begin + spot], histories[begin + spot - 1]
+        row.state, row.entry, row.before, row.gain = above.state, above.entry, above.before, above.gain
+        spot -= 1
+    row = histories[begin + spot]
+    row.state, row.entry, row.before, row.gain = state, entry, before, gain
+    return count
 
 
 @part
-def extend(lm: Language, prefix: Row, label: int, new: Row) -> None:
+def finish(lm: Language, prefix: Row, histories: Rows, used: Ints) -> None:
+    """Write down what the word in which a prefix stands is worth, as if it ended here, and the histories with it."""
+    place, before = prefix.place, prefix.history
+    spelt = np.int64(lm.table[place, SPELT]) if place > 0 else UNKNOWN
+    begin, count = used[0], np.int64(0)
+    while before >= 0:
+        history, entry, another = histories[before], spelt, True
+        while another:
+            state, gain = history.state, history.gain
+            if lm.kind == WORDS:
+                token = np.int64(lm.table[entry, TOKEN]) if lm.closed else entry
+                value, state = ask(lm, state, token)
+                gain += lm.weight * value
+            if lm.kind != CHARACTERS:
+                gain += lm.bonus
+            count = keep(histories, begin, count, state, entry, before, gain)
+            entry = np.int64(lm.table[entry, NEXT]) if lm.closed and lm.kind == WORDS else UNKNOWN
+            another = entry >= 0
+        before = history.next
+    for row in range(begin, begin + count):
+        histories[row].next = row + 1
+    histories[begin + count - 1].next = UNKNOWN
+    used[0] = begin + count
+    prefix.done, prefix.finished = begin, histories[begin].gain - histories[prefix.history].gain
+
+
+@part
+def extend(lm: Language, prefix: Row, label: int, new: Row, histories: Rows, used: Ints) -> None:
     """Write what is known of a prefix and one more label into `new`, which has columns like those of KNOWN.
 
     What is committed is -inf where the lexicon has no such text.
     """
     committed, open_ = prefix.committed, 0.0
-    state, place, match = prefix.state, prefix.place, prefix.match
+    state, place, match, history = prefix.state, prefix.place, prefix.match, prefix.history
     if lm.kind == CHARACTERS:
         value, state = ask(lm, state, np.int64(lm.table[lm.each + label, 0]))
         committed += lm.weight * value + lm.bonus
@@ -162,11 +195,11 @@ def extend(lm: Language, prefix: Row, label: int, new: Row) -> None:
         if label == lm.space:
             if lm.closed and (place == 0 or lm.table[place, SPELT] == UNKNOWN):
                 committed = NEVER
-            elif place != 0 and lm.kind != CHARACTERS:
+            elif place != 0:
                 if prefix.done == UNKNOWN:
-                    finish(lm, prefix)
+                    finish(lm, prefix, histories, used)
                 committed += prefix.finished
-                state = prefix.done
+                history = prefix.done
             place = 0
         else:
             if place != UNKNOWN:
@@ -196,24 +229,34 @@ def extend(lm: Language, prefix: Row, label: int, new: Row) -> None:
         if lm.space < 0:
             committed += lm.earned[match - lm.match, WHOLE]
         open_ += lm.earned[match - lm.match, PART]
-    new.state, new.place, new.match = state, place, match
+    new.state, new.place, new.match, new.history = state, place, match, history
     new.committed, new.open = committed, open_
 
 
 @part
-def conclude(lm: Language, prefix: Row) -> float:
-    """All that is added to a text that ends with this prefix; -inf if its last word is not one of the lexicon's."""
-    gain, state, place = prefix.committed, prefix.state, prefix.place
+def conclude(lm: Language, prefix: Row, histories: Rows, used: Ints) -> tuple[float, int]:
+    """All that is added to a text that ends with this prefix, -inf if its last word is not one of the lexicon's; and
+    the likeliest of its histories."""
+    gain, place, history = prefix.committed, prefix.place, prefix.history
     if lm.closed and place != 0 and lm.table[place, SPELT] == UNKNOWN:
-        return NEVER
-    if (lm.kind == WORDS or (lm.closed and lm.kind == NONE)) and place != 0:
+        return NEVER, history
+    if (lm.kind == WORDS or lm.closed) and place != 0:
         if prefix.done == UNKNOWN:
-            finish(lm, prefix)
+            finish(lm, prefix, histories, used)
         gain += prefix.finished
-        state = prefix.done
-    if lm.kind != NONE and lm.end != UNKNOWN:
-        value, state = ask(lm, state, lm.end)
+        history = prefix.done
+    if lm.kind == CHARACTERS and lm.end != UNKNOWN:
+        value, _ = ask(lm, prefix.state, lm.end)
         gain += lm.weight * value
+    if lm.kind == WORDS and lm.end != UNKNOWN:
+        first, rival, most = histories[history].gain, history, NEVER
+        while rival >= 0:
+            value, _ = ask(lm, histories[rival].state, lm.end)
+            value = histories[rival].gain - first + lm.weight * value
+            if value > most:
+                most, history = value, rival
+            rival = histories[rival].next
+        gain += most
     if lm.hot >= 0 and lm.space >= 0:
         gain += lm.earned[prefix.match - lm.match, WHOLE]
-    return gain
+    return gain, history

@@ -46,7 +46,10 @@ class Speller:
         self.folds = tuple(-1 if place == blank else self._folded[label.casefold()] for place, label in places)
 
     def spell(self, word: str) -> list[int]:
-        """The labels of a word; none if it cannot be written."""
+        """The labels of a word; none if it cannot be written. Spaces, if there are any, stand between its labels."""
+        if " " in word:
+            found = [self.numbers.get(label, -1) for label in word.split()]
+            return [] if -1 in found else found
         return _cut(self._normal(word), self._written, self.numbers)
 
     def fold(self, word: str) -> list[int]:
@@ -82,7 +85,8 @@ class Lexicon:
     """The only words that may be written, and their spellings.
 
     Args:
-        given: a file, or for each word its spellings, as the labels write them; none: as it is written. In a file,
+        given: a file, or for each word its spellings, as the labels write them (in one piece, or with spaces between
+            the labels); none: as it is written. In a file,
             plain or gzipped, in UTF-8, stands one word a line, followed, if it is spelt otherwise than it is written,
             by its spellings, all parted by tabs. The spellings of several lines with the same word add up.
         speller: takes the spellings apart.

@@ -17,12 +17,13 @@ from recognizer.decoders.fusion import KNOWN, NEVER, UNKNOWN, Floats, Ints, Lang
 from recognizer.decoders.hotwords import RISE
 from recognizer.native import compiled, part
 
-MARKS = ("node", "chosen", "ended", "closed", "labels", "since")
+MARKS = ("node", "chosen", "ended", "closed", "labels", "since", "history")
 MASSES = ("blanks", "letters", "whole", "path_blank", "path_letter")
 LOGARITHMS = (*MASSES, *("then_" + name for name in MASSES), "peak", "sum", "gain")
 PLACE = np.dtype([*((name, np.int64) for name in MARKS), *((name, np.float64) for name in LOGARITHMS)])
 """A place in the beam: its prefix, whether it stays, and of its best path the chain of the labels that are over, the
-same when the frame began, that of those before the last label, and where the last one began. Then logarithms: the mass
+same when the frame began, that of those before the last label, and where the last one began; in the end, the words
+it stands for. Then logarithms: the mass
 of the paths that end in the blank, in the last label, in either; the best path that ends in the blank, in the last
 label; all of them again for the next frame. The peak of the last label, on the best path. In the end, the sum of the
 paths, and what is added to it."""
@@ -114,7 +115,7 @@ def born(nodes: Rows, new: Row, tree: int) -> int:
         child, node = tree, nodes[tree]
         node.parent, node.label, node.child, node.sibling = new.parent, new.label, UNKNOWN, parent.child
         node.state, node.place, node.match = new.state, new.place, new.match
-        node.done, node.entry = UNKNOWN, UNKNOWN
+        node.history, node.done = new.history, UNKNOWN
         node.committed, node.open = new.committed, new.open
         parent.child = child
     return child
@@ -136,6 +137,8 @@ def search(
     order: Ints,
     tokens: Ints,
     taken: Ints,
+    histories: Rows,
+    used: Ints,
 ) -> int:
     """Walk through one matrix [T, A].
 
@@ -153,8 +156,10 @@ def search(
     for label in range(labels):
         taken[label] = -1
     root, here = nodes[0], beam[0]
-    root.parent = root.label = root.child = root.sibling = root.done = root.entry = UNKNOWN
-    root.slot, root.state, root.place, root.match = 0, lm.start, 0, lm.match
+    root.parent = root.label = root.child = root.sibling = root.done = UNKNOWN
+    begin, used[0] = histories[0], 1
+    begin.state, begin.entry, begin.before, begin.next, begin.gain = lm.start, UNKNOWN, UNKNOWN, UNKNOWN, 0.0
+    root.slot, root.state, root.place, root.match, root.history = 0, lm.start, 0, lm.match, 0
     root.committed = root.open = 0.0
     here.node, here.ended = 0, UNKNOWN
     here.blanks = here.whole = here.path_blank = 0.0
@@ -225,7 +230,7 @@ def search(
                 if mass + bound < floor or taken[label] == looks:
                     continue
                 way = new[order[count]]
-                extend(lm, node, label, way)
+                extend(lm, node, label, way, histories, used)
                 score = mass + (way.committed + way.open)
                 if score < floor:
                     continue
@@ -282,7 +287,8 @@ def search(
     for i in range(size):
         here = beam[live[i]]
         node = nodes[here.node]
-        here.sum, here.gain = here.whole, conclude(lm, node)
+        here.sum = here.whole
+        here.gain, here.history = conclude(lm, node, histories, used)
         whole_words = whole_words or here.gain > NEVER
         score = here.whole + (node.committed + node.open)
         if score > best:
@@ -291,6 +297,6 @@ def search(
         here = beam[first]
         while here.gain == NEVER:
             here.node = nodes[here.node].parent
-            here.gain = conclude(lm, nodes[here.node])
+            here.gain, here.history = conclude(lm, nodes[here.node], histories, used)
         here.sum = np.nan
     return size
