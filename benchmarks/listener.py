@@ -31,14 +31,14 @@ class Ours:
         import torch
 
         from recognizer import pretrained
-        from recognizer.decoders import Beam
         from recognizer.reading import READINGS
 
         torch.set_num_threads(threads)
-        self.model = pretrained.load("speech")
-        self.decoder: Any = self.model.greedy
+        model = pretrained.load("speech")
+        self.model: Any = model
+        self.decoder: Any = model.greedy
         if self.language_model:
-            self.decoder = Beam(self.model.alphabet, threads=threads, nbest=READINGS, **self.model.advice)
+            self.model, self.decoder = model.beam(threads=threads, nbest=READINGS)
 
     def texts(self, files: list[str]) -> Iterator[str]:
         """In batches of like length, as transcribe.py reads them."""

@@ -62,7 +62,7 @@ class Frozen(lightning.Callback):
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         if trainer.global_step < self.steps:
             for name, weight in pl_module.named_parameters():
-                if not name.startswith("linear."):
+                if not name.startswith(("linear.", "spoken.")):
                     weight.grad = None
 
 

@@ -21,6 +21,7 @@ from recognizer.errors import ConfigError, nearest
 from recognizer.frontends import Frontend
 from recognizer.packed import Packed
 from recognizer.part import Files, Listed, Loader, Part
+from recognizer.pronunciations import Pronunciations
 from recognizer.sampler import Draws, Plan
 from recognizer.samples import SAMPLES
 
@@ -58,6 +59,8 @@ class Corpus(lightning.LightningDataModule):
         cache: MiB of signals kept in memory by each process, so that files are read once.
         seed: of shuffling and augmentation.
         weights: how often the utterances of each manifest of `train` come in an epoch, see `Bins`; none: each once.
+        pronunciations: a pronouncing dictionary, see `Pronunciations.read`: the network learns the phones of the words
+            beside their characters. Texts with words that are not listed take no part in that.
         window: of shards, how many utterances each worker holds, undecoded, to find some of like length.
     """
 
@@ -85,6 +88,7 @@ class Corpus(lightning.LightningDataModule):
         seed: int = 0,
         weights: list[float] | None = None,
         window: int = 1000,
+        pronunciations: str = "",
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -105,6 +109,7 @@ class Corpus(lightning.LightningDataModule):
             None if augment is None else build({"augment": Augment}, "data.augment", {"name": "augment", **augment})
         )
         self.vary = variations.build(self.frontend["name"], vary)
+        self.pronunciations = Pronunciations.read(pronunciations) if pronunciations else None
         self._alphabet: Alphabet | None = None
         self._parts: dict[str, Part] = {}
         self._draws: Draws[Any] | None = None  # of the training set, once there is a loader
@@ -119,6 +124,11 @@ class Corpus(lightning.LightningDataModule):
     def alphabet(self) -> dict[str, Any]:
         """The alphabet as plain values: of the training texts, unless one was given."""
         return self._letters().config()
+
+    @property
+    def phones(self) -> list[str] | None:
+        """What a second output of the network writes: the dictionary's phones, if there is a dictionary."""
+        return list(self.pronunciations.phones) if self.pronunciations else None
 
     def _letters(self) -> Alphabet:
         if self._alphabet is None:
@@ -140,6 +150,7 @@ class Corpus(lightning.LightningDataModule):
             return
         listed = dict(zip(("train", "val", "test"), [*self._training(), self._rows("test")], strict=True))
         letters = self._letters()
+        self._spoken([row.text or "" for _, row in listed["train"]])
         chosen = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage, ("train", "val", "test"))
         for name in chosen:
             given: dict[str, Any] = {key: self.hparams[key] for key in ("lower", "drop_unknown", "seed")}
@@ -149,6 +160,16 @@ class Corpus(lightning.LightningDataModule):
                 self._parts[name] = Packed(name, indices, self.frames, letters, self.hparams["window"], **given)
             elif listed[name]:
                 self._parts[name] = Files(name, listed[name], self.frames, letters, self.hparams["cache"], **given)
+
+    def _spoken(self, texts: list[str]) -> None:
+        """Say how many texts have words whose pronunciation is not known."""
+        if self.pronunciations is None or not texts:
+            return
+        count, words = self.pronunciations.missing(texts)
+        if count:
+            most = ", ".join(f"{word!r} x {times}" for word, times in words.most_common(12))
+            found = f"{words.total()} words of {count} texts are not listed ({most})"
+            log.warning("%s: %s; the phones of these texts are not learnt", self.hparams["pronunciations"], found)
 
     def _training(self) -> tuple[list[Listed], list[Listed]]:
         """What manifests name to learn from and to validate on; without the latter some people are held out."""

@@ -47,6 +47,10 @@ class SampleError(RecognizerError):
     """An embedded corpus that cannot be made here."""
 
 
+class DictionaryError(RecognizerError):
+    """A pronouncing dictionary that cannot be read."""
+
+
 class DecoderError(RecognizerError):
     """Log-probabilities or lengths that no decoder can read."""
 

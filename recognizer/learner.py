@@ -18,17 +18,22 @@ from torch import Tensor, nn
 from recognizer import reading
 from recognizer.alphabet import BLANK, Alphabet
 from recognizer.average import Average
-from recognizer.batch import HOLLOW, Batch, needed
+from recognizer.batch import HOLLOW, Batch, needed, pad
 from recognizer.calibration import Calibration
 from recognizer.decoders import Greedy
+from recognizer.errors import CheckpointError, ConfigError
 from recognizer.frontends import Frontend
 from recognizer.lengths import inside
 from recognizer.metrics import ErrorRates, Ratio, Verdicts
 from recognizer.optimiser import OPTIMISERS
+from recognizer.pronunciations import Pronunciations
 from recognizer.schedule import schedules
 from recognizer.transcript import Word
 
 log = logging.getLogger(__name__)
+
+NAMED = {"alphabet": "characters", "phones": "phones"}
+"""Settings that say what the outputs write."""
 
 
 class Learner(lightning.LightningModule, abc.ABC):
@@ -42,15 +47,24 @@ class Learner(lightning.LightningModule, abc.ABC):
     alphabet: Alphabet
     calibration: Calibration
     greedy: Greedy
+    linear: nn.Linear
+    spoken: nn.Linear | None
+    phones: tuple[str, ...]
+
+    @property
+    @abc.abstractmethod
+    def labels(self) -> tuple[str, ...]:
+        """What each label of the first output writes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rates, self.verdicts = ErrorRates(), Verdicts()
-        self.losses, self.blanks = Ratio(), Ratio()
+        self.losses, self.blanks, self.sounds = Ratio(), Ratio(), Ratio()
         self._average: Average | None = None
         self._restored: tuple[dict[str, Tensor], int] | None = None
         self._told: set[str] = set()
         self._shown: list[tuple[str, str]] = []
+        self._pronunciations: Pronunciations | None = None
 
     @property
     @abc.abstractmethod
@@ -61,20 +75,60 @@ class Learner(lightning.LightningModule, abc.ABC):
     def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Frames [T_b, F] of several files -> log-probabilities [B, T', A] and lengths [B]."""
 
+    @abc.abstractmethod
+    def features(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T, F], [B] -> what the outputs read, [B, T', D], [B]."""
+
     # Training
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """This process's share of the loss of all processes' batches joined, in nats a label.
 
         Lightning takes the mean of the processes' gradients, so each divides its nats by the mean number of labels.
-        Batches that are accumulated over several steps count alike, whatever labels they have.
+        Batches that are accumulated over several steps count alike, whatever labels they have. With a second output
+        the loss is a mean of both (Caruana 1997, "Multitask Learning"), weighted with `sounds`.
         """
-        log_probs, lengths = self(batch.frames, batch.lengths)
-        nats, labels = self.nats(log_probs, lengths, batch)
+        losses = [self._share(name, *part, len(batch)) for name, part in self.parts(batch).items()]
+        return losses[0] if len(losses) == 1 else torch.lerp(losses[0], losses[1], self.hparams["sounds"])
+
+    def parts(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        """Of each output the loss and its labels, see `nats`, by the name that the log has for it."""
+        features, lengths = self.features(batch.frames, batch.lengths)
+        found = {"train_loss": self.nats(_log_probs(self.linear, features), lengths, batch)}
+        if self.spoken is not None:
+            found["train_phones"] = self._sounds(self.spoken, features, lengths, batch)
+        return found
+
+    def _share(self, name: str, nats: Tensor, labels: Tensor, rows: int) -> Tensor:
         both = self.trainer.strategy.reduce(torch.stack([nats.detach(), labels]), reduce_op="mean")
         labels = both[1].clamp_min(1 / self.trainer.world_size)
-        self.log("train_loss", both[0] / labels, batch_size=len(batch), prog_bar=True, on_step=True, on_epoch=True)
+        self.log(name, both[0] / labels, batch_size=rows, prog_bar=True, on_step=True, on_epoch=True)
         return nats / labels
+
+    def _sounds(self, output: nn.Linear, features: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As `nats`, of the phones of the texts all of whose words are listed; the others take no part."""
+        assert self._pronunciations is not None, "`on_fit_start` and `on_validation_start` look for them"
+        spoken = [self._pronunciations.encode(utterance.text or "") for utterance in batch.utterances]
+        device, each = features.device, zip(batch.utterances, spoken, strict=True)
+        labels = pad([torch.tensor(one or [], dtype=torch.long) for one in spoken]).to(device)
+        sizes = torch.tensor([len(one or []) for one in spoken], device=device)
+        known = [HOLLOW if one is None else utterance for utterance, one in each]
+        told = Batch(batch.frames, batch.lengths, labels, sizes, known)
+        return self.nats(_log_probs(output, features), lengths, told)
+
+    def _look(self) -> None:
+        """Find the pronouncing dictionary for the second output, if there is one.
+
+        Raises:
+            ConfigError: there is no dictionary, or it has other phones.
+        """
+        if self.spoken is None:
+            return
+        self._pronunciations = getattr(self.trainer.datamodule, "pronunciations", None)  # type: ignore[attr-defined]
+        phones = self._pronunciations.phones if self._pronunciations else ()
+        if phones != self.phones:
+            found = f"has {len(self.phones)} phones, and the dictionary {len(phones)}, or others"
+            raise ConfigError("model.phones", found, "set data.pronunciations to the dictionary it has learnt")
 
     def loss(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
         """CTC loss in nats a label, see `nats`."""
@@ -128,6 +182,7 @@ class Learner(lightning.LightningModule, abc.ABC):
 
     def on_fit_start(self) -> None:
         """Begin the average, or go on with the one of the run that is resumed."""
+        self._look()
         if self.hparams["average"]:
             self._average = Average(dict(self.named_parameters()), self.hparams["average"])
             if self._restored is not None:
@@ -141,6 +196,7 @@ class Learner(lightning.LightningModule, abc.ABC):
 
     def on_validation_start(self) -> None:
         """Validate the average."""
+        self._look()
         self._use(averaged=True)
 
     def on_validation_end(self) -> None:
@@ -164,7 +220,15 @@ class Learner(lightning.LightningModule, abc.ABC):
                 checkpoint["learning"] = {"weights": learning, "steps": self._average.steps}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """To train on, the weights that learn; to use the model, the average."""
+        """To train on, the weights that learn; to use the model, the average.
+
+        Raises:
+            CheckpointError: its outputs write other labels.
+        """
+        for name, labels in NAMED.items():
+            if checkpoint["hyper_parameters"].get(name) != self.hparams[name]:
+                remedy = "resume with the texts and the dictionary of its run, or begin a new run with --from"
+                raise CheckpointError("--resume", f"the checkpoint has other {labels}", remedy)
         if self._trainer is not None and "learning" in checkpoint:
             learning = checkpoint["learning"]
             averaged = {name: checkpoint["state_dict"][name] for name in learning["weights"]}
@@ -187,7 +251,8 @@ class Learner(lightning.LightningModule, abc.ABC):
         return [reading.judged(self, row, steps) for row in self.greedy.decode(log_probs, lengths)]
 
     def _score(self, batch: Batch) -> None:
-        log_probs, lengths = self(batch.frames, batch.lengths)
+        features, lengths = self.features(batch.frames, batch.lengths)
+        log_probs = _log_probs(self.linear, features)
         real = [row for row, utterance in enumerate(batch.utterances) if utterance != HOLLOW]
         answers = self.answers(log_probs, lengths)
         answers = [answers[row] for row in real]
@@ -199,6 +264,8 @@ class Learner(lightning.LightningModule, abc.ABC):
             self._shown.append((references[0], texts[0]))
         blank = (log_probs.argmax(-1) == BLANK)[real][inside(lengths, log_probs.shape[1])[real]]
         self.losses.update(*self.nats(log_probs, lengths, batch))
+        if self.spoken is not None:
+            self.sounds.update(*self._sounds(self.spoken, features, lengths, batch))
         self.blanks.update(blank.sum(), blank.numel())
 
     def on_validation_epoch_end(self) -> None:
@@ -214,9 +281,10 @@ class Learner(lightning.LightningModule, abc.ABC):
 
     def _report(self, name: str) -> None:
         found = self.rates.compute() | {"loss": self.losses.compute(), "blank": self.blanks.compute()}
+        found |= {"phones": self.sounds.compute()} if self.spoken is not None else {}
         # Summed over processes already; to take their mean changes nothing, and Lightning asks for it.
         self.log_dict({f"{name}_{key}": rate for key, rate in found.items()}, prog_bar=True, sync_dist=True)
-        for metric in (self.rates, self.verdicts, self.losses, self.blanks):
+        for metric in (self.rates, self.verdicts, self.losses, self.blanks, self.sounds):
             metric.reset()
         lines = [f"    text {reference}\n    read {text}" for reference, text in self._shown]
         self._shown.clear()
@@ -226,3 +294,7 @@ class Learner(lightning.LightningModule, abc.ABC):
                 add = getattr(getattr(logger, "experiment", None), "add_text", None)
                 if callable(add):
                     add(f"{name}_texts", "\n\n".join(lines), self.global_step)
+
+
+def _log_probs(output: nn.Linear, features: Tensor) -> Tensor:
+    return output(features).float().log_softmax(-1)

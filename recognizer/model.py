@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from recognizer import frontends
-from recognizer.alphabet import BLANK, Alphabet
+from recognizer.alphabet import Alphabet
 from recognizer.errors import CheckpointError, ConfigError, nearest
 from recognizer.learner import Learner
 from recognizer.network import VERSION, Network, opened
 from recognizer.optimiser import OPTIMISERS
+from recognizer.pronunciations import written
 from recognizer.schedule import SCHEDULES
 from recognizer.widen import widened, width
 
@@ -41,6 +45,8 @@ class Recognizer(Network, Learner):
         schedule: the course of the learning rate, one of `SCHEDULES`: "cosine", "onecycle", "plateau", "constant".
         average: share that the running average of the weights keeps at each step, such as 0.999; the average is what is
             validated and written as the model. 0: no average.
+        phones: what a second output writes, for which `Corpus` has a pronouncing dictionary; none: no second output.
+        sounds: the share of the second output in the loss.
         optimiser: "adamw" (Loshchilov & Hutter 2019), or "muon" for the recurrent matrices (Jordan et al. 2024).
 
     Raises:
@@ -66,6 +72,8 @@ class Recognizer(Network, Learner):
         schedule: str = "cosine",
         average: float = 0.0,
         optimiser: str = "adamw",
+        phones: list[str] | None = None,
+        sounds: float = 0.5,
     ) -> None:
         super().__init__()
         frontend = frontends.build(frontend).config()  # all settings: a release with other defaults reads the same
@@ -74,11 +82,13 @@ class Recognizer(Network, Learner):
             raise ConfigError("model.lr", f"is {lr}", "use a number above 0")
         if not 0 <= average < 1:
             raise ConfigError("model.average", f"is {average}", "use a share below 1, such as 0.999, or 0 for none")
+        if not 0 < sounds < 1:
+            raise ConfigError("model.sounds", f"is {sounds}", "use a share above 0 and below 1, such as 0.5")
         if schedule not in SCHEDULES:
             raise ConfigError("model.schedule", f"unknown name {schedule!r}", nearest(schedule, SCHEDULES))
         if optimiser not in OPTIMISERS:
             raise ConfigError("model.optimiser", f"unknown name {optimiser!r}", nearest(optimiser, OPTIMISERS))
-        self.assemble(alphabet, frontend, stem, layer, depth, width, projection, norm, dropout)
+        self.assemble(alphabet, frontend, stem, layer, depth, width, projection, norm, dropout, phones)
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Recognizer:
@@ -93,6 +103,8 @@ class Recognizer(Network, Learner):
     def adopt(self, path: str | Path) -> None:
         """Begin with the weights of the checkpoint at `path`; output rows go by character, so alphabets may differ.
 
+        Rows of a second output go by phone; where only one of the two has it, it is left as it is here.
+
         Where this network's layers are wider bidirectional LSTMs, new units begin as copies (`widen`).
 
         Raises:
@@ -104,18 +116,30 @@ class Recognizer(Network, Learner):
         if narrow and wide and wide > narrow:
             log.info("%d units of each direction become %d", narrow, wide)
             given = widened(given, wide)
-        old = Alphabet.from_config(checkpoint["hyper_parameters"]["alphabet"]).characters
-        new = self.alphabet.characters
-        rows = [(BLANK, BLANK), *((new.index(one) + 1, old.index(one) + 1) for one in new if one in old)]
+        settings = checkpoint["hyper_parameters"]
+        old, new = Alphabet.from_config(settings["alphabet"]).characters, self.alphabet.characters
+        heads = {
+            "linear.": (("", *old), ("", *new)),
+            "spoken.": (written(settings.get("phones") or ()), written(self.phones)),
+        }
+        given = {name: weight for name, weight in given.items() if name in mine or not name.startswith("spoken.")}
         try:
-            for name in ("linear.weight", "linear.bias"):
-                merged = mine[name].clone()
-                for to, origin in rows:
-                    merged[to] = given[name][origin]
-                given[name] = merged
+            for name, weight in mine.items():
+                for head, (before, after) in heads.items():
+                    if name.startswith(head):
+                        given[name] = _rows(weight, given.get(name), before, after)
             self.load_state_dict(given)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise CheckpointError(path, f"is of another shape ({reason})", "use its model settings here") from error
         added, dropped = sorted(set(new) - set(old)), sorted(set(old) - set(new))
         log.info("begin with %s; characters added: %s; dropped: %s", path, added or "none", dropped or "none")
+
+
+def _rows(mine: Tensor, given: Tensor | None, before: Sequence[str], after: Sequence[str]) -> Tensor:
+    """An output's rows: those of labels that both have from what is given, the others as they are here."""
+    merged = mine.clone()
+    for row, label in enumerate(after):
+        if given is not None and label in before:
+            merged[row] = given[before.index(label)]
+    return merged

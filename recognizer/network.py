@@ -24,9 +24,10 @@ from recognizer.batch import pad
 from recognizer.build import build
 from recognizer.calibration import Calibration
 from recognizer.decoders import Beam, Decoder, Greedy
-from recognizer.errors import CheckpointError, ConfigError, RecognizerError
+from recognizer.errors import CheckpointError, ConfigError, DictionaryError, RecognizerError
 from recognizer.layers import LAYERS, STEMS, Layer
 from recognizer.manifest import Utterance
+from recognizer.pronunciations import Pronunciations, written
 from recognizer.transcript import Transcript
 
 VERSION = 1
@@ -43,7 +44,10 @@ class Network(nn.Module):
     Attributes:
         greedy: the decoder without a language model.
         advice: arguments of the `Beam` with which it reads best, its own language model among them; {}: greedily.
+        dictionary: how the words of its language model are spoken, if its second output shall be read with it.
     """
+
+    dictionary: Path | None = None
 
     def assemble(
         self,
@@ -56,6 +60,7 @@ class Network(nn.Module):
         projection: int,
         norm: bool,
         dropout: float,
+        phones: Sequence[str] | None = None,
     ) -> None:
         """Make the parts, as `Recognizer` describes them. No constructor, since Lightning's module has its own.
 
@@ -80,6 +85,8 @@ class Network(nn.Module):
             self.layers.append(made)
             size = made.size
         self.linear = nn.Linear(size, len(self.alphabet))
+        self.phones = tuple(phones or ())
+        self.spoken = nn.Linear(size, len(written(self.phones))) if self.phones else None
         self.calibration = Calibration()
         self.greedy = Greedy()
         self.advice: dict[str, Any] = {}
@@ -102,10 +109,34 @@ class Network(nn.Module):
         """Frames that go into one step of the network's output."""
         return self.stem.reduction
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each label writes; nothing for the blank, which is the first."""
+        return ("", *self.alphabet.characters)
+
     @functools.cached_property
-    def usual(self) -> Decoder:
-        """The decoder that it takes, if it is told none."""
-        return Beam(self.alphabet, nbest=reading.READINGS, **self.advice) if self.advice else self.greedy
+    def usual(self) -> tuple[reading.Model, Decoder]:
+        """The decoder that it takes, if it is told none, and what that reads."""
+        return self.beam(nbest=reading.READINGS) if self.advice else (self, self.greedy)
+
+    def beam(self, **given: Any) -> tuple[reading.Model, Beam]:
+        """A beam as `advice` has it, and what that reads: phones, if there is a dictionary of them, or characters.
+
+        Args:
+            given: more arguments of the `Beam`. A lexicon and hotwords are written with characters.
+
+        Raises:
+            RecognizerError: as `Beam`; or the dictionary has other phones than the second output.
+        """
+        settings = self.advice | given
+        if self.dictionary is None or {"lexicon", "hotwords"} & given.keys():
+            return self, Beam(self.alphabet, **settings)
+        listed = Pronunciations.read(self.dictionary)
+        if strange := sorted(set(listed.phones) - set(self.phones)):
+            what = f"has phones that the network does not ({' '.join(strange[:10])})"
+            raise DictionaryError(self.dictionary, what, "give the dictionary with which it was trained")
+        heard = Heard(self)
+        return heard, Beam(heard.labels, lexicon=listed.spellings(), **settings)
 
     @property
     def device(self) -> torch.device:
@@ -114,17 +145,22 @@ class Network(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[B, T, F], [B] -> log-probabilities float32 [B, T', A], [B]."""
+        features, lengths = self.features(frames, lengths)
+        return self.linear(features).float().log_softmax(-1), lengths
+
+    def features(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T, F], [B] -> what the last recurrent layer makes of the frames, [B, T', D], [B]."""
         frames, lengths = self.stem(frames, lengths)
         for layer in self.layers:
             frames, lengths = layer(frames, lengths)
-        return self.linear(frames).float().log_softmax(-1), lengths
+        return frames, lengths
 
     @classmethod
     def load(cls: type[Made], path: str | Path, device: str | torch.device = "cpu") -> Made:
         """The model in a checkpoint, ready for use; opening the file runs no code of it.
 
         Weights that are kept in half precision become float32. An n-gram model beside it, `x.npz` beside `x.ckpt`,
-        is taken for its own.
+        is taken for its own, and so is a pronouncing dictionary, `x.dict.gz`.
 
         Raises:
             CheckpointError: missing, not a checkpoint, of another version, or of another shape than it says.
@@ -138,13 +174,17 @@ class Network(nn.Module):
             raise CheckpointError(path, f"does not fit this program ({reason})", "train it again") from error
         if (lm := language(path)).is_file():
             model.advice = {"lm": lm, **checkpoint.get("beam", {})}
+            model.dictionary = listed if (listed := spoken(path)).is_file() else None
         return model.to(device).eval()
 
     @torch.inference_mode()
     def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Frames [T_b, F] of several files -> log-probabilities [B, T', A] and lengths [B], on the model's device."""
-        frames = pad(list(rows)).to(self.device)
-        return self(frames, torch.tensor([len(row) for row in rows], device=self.device))
+        return self(*self.batch(rows))
+
+    def batch(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Frames [T_b, F] of several files -> [B, T, F] and lengths [B], on the model's device."""
+        return pad(list(rows)).to(self.device), torch.tensor([len(row) for row in rows], device=self.device)
 
     def transcribe(
         self, paths: str | Path | Sequence[str | Path], decoder: Decoder | None = None, batch_frames: int = 24_000
@@ -161,16 +201,42 @@ class Network(nn.Module):
         named = [paths] if isinstance(paths, str | Path) else paths
         utterances = [Utterance(item) for path in named for item in self.frontend.items(str(path))]
         answers = []
-        for answer in reading.transcripts(self, utterances, decoder or self.usual, batch_frames):
+        model, decoder = (self, decoder) if decoder else self.usual
+        for answer in reading.transcripts(model, utterances, decoder, batch_frames):
             if isinstance(answer, RecognizerError):
                 raise answer
             answers.append(answer)
         return answers
 
 
+class Heard:
+    """A network's second output, with all that reading asks of a model: its labels are phones, its words a lexicon's.
+
+    Args:
+        network: has a second output.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.frontend, self.alphabet, self.calibration = network.frontend, network.alphabet, network.calibration
+        self.labels, self.reduction = written(network.phones), network.reduction
+
+    @torch.inference_mode()
+    def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Frames [T_b, F] of several files -> log-probabilities of phones [B, T', A] and lengths [B]."""
+        assert self._network.spoken is not None
+        features, lengths = self._network.features(*self._network.batch(rows))
+        return self._network.spoken(features).float().log_softmax(-1), lengths
+
+
 def language(path: str | Path) -> Path:
     """Where the language model of a checkpoint lies, if it has one."""
     return Path(path).with_suffix(".npz")
+
+
+def spoken(path: str | Path) -> Path:
+    """Where the pronouncing dictionary of a checkpoint lies, if it has one."""
+    return Path(path).with_suffix(".dict.gz")
 
 
 def opened(path: str | Path) -> dict[str, Any]:

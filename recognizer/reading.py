@@ -39,6 +39,10 @@ class Model(Protocol):
     calibration: Calibration
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What each label of its answers writes; nothing for the blank, which is the first."""
+
+    @property
     def reduction(self) -> int:
         """Frames that go into one step of the network's output."""
 
@@ -244,7 +248,7 @@ def _steps(model: Model, job: _Job[Any]) -> list[list[tuple[float, float]]]:
 def _marks(model: Model, hypothesis: Hypothesis, steps: Sequence[tuple[float, float]]) -> list[Mark]:
     """What each label of the hypothesis writes, where, and how surely."""
     return [
-        Mark(model.alphabet.characters[label - 1], steps[first][0], steps[stop - 1][1], sure)
+        Mark(model.labels[label], steps[first][0], steps[stop - 1][1], sure)
         for label, (first, stop), sure in zip(hypothesis.labels, hypothesis.spans, hypothesis.confidences, strict=True)
     ]
 

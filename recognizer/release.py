@@ -22,11 +22,11 @@ import torch
 
 from recognizer import card, manifest, pretrained, reading
 from recognizer.console import bar
-from recognizer.decoders import Decoder
 from recognizer.decoders.ngram import NGram
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
 from recognizer.metrics import Counts
-from recognizer.network import CALIBRATION, Network, language, opened
+from recognizer.network import CALIBRATION, Network, language, opened, spoken
+from recognizer.pronunciations import Pronunciations
 from recognizer.tune import Readings
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         beam = {"weight": options.lm_weight, "bonus": options.word_bonus}
         command = shlex.join(["python", "-m", "recognizer.release", *given])
-        pack(options.checkpoint, options.name, options.val, options.train, options.lm, beam, command)
+        more = (options.train, options.lm, options.dictionary, beam, command)
+        pack(options.checkpoint, options.name, options.val, *more)
     except RecognizerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -60,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--val", metavar="MANIFEST", nargs="+", required=True, help="what it is measured on")
     made.add_argument("--train", metavar="MANIFEST", nargs="+", help="what it learnt from, if that has been moved")
     made.add_argument("--lm", metavar="FILE", type=Path, help="its language model; see recognizer.lm")
+    made.add_argument(
+        "--dictionary", metavar="FILE", type=Path, help="how its words are spoken, if phones were learnt, too"
+    )
     made.add_argument("--lm-weight", metavar="X", type=float, default=0.5, help="see transcribe.py --tune")
     made.add_argument("--word-bonus", metavar="X", type=float, default=1.0)
     return made
@@ -71,14 +75,17 @@ def pack(
     val: Sequence[str],
     train: Sequence[str] | None = None,
     lm: Path | None = None,
+    dictionary: Path | None = None,
     beam: Mapping[str, float] | None = None,
     command: str = "",
 ) -> None:
-    """Write NAME.ckpt, NAME.npz if there is a language model, and below the mark in NAME.md what is measured.
+    """Write NAME.ckpt, NAME.npz and NAME.dict.gz if there are a language model and a dictionary, and below the mark in
+    NAME.md what is measured.
 
     Args:
         val: manifests, each measured by itself.
         train: manifests that it learnt from; None: those that the checkpoint names.
+        dictionary: how words are spoken; those of the language model are kept.
         beam: weight and bonus of the language model.
         command: how this was called, for the card.
 
@@ -93,7 +100,10 @@ def pack(
         made = Path(scratch) / output.name
         torch.save(halved(whole, beam if lm else None), made)
         if lm is not None:
-            NGram.read(lm).write(language(made))
+            model = NGram.read(lm)
+            model.write(language(made))
+            if dictionary is not None:
+                Pronunciations.read(dictionary).only(model.tokens).write(spoken(made))
         for path in Path(scratch).iterdir():
             if path.stat().st_size > LIMIT:
                 what = f"would have {path.stat().st_size:,} bytes, and {LIMIT:,} are allowed"
@@ -101,7 +111,8 @@ def pack(
         rows = [measured(table, Network.load(checkpoint), Network.load(made)) for table in val]
         learnt = card.learnt(whole, train, Network.load(made).frontend)
         text = card.written(page, rows, learnt, card.run(checkpoint, whole), made.stat().st_size, command)
-        language(output).unlink(missing_ok=True)
+        for kept in (language(output), spoken(output)):
+            kept.unlink(missing_ok=True)
         for path in Path(scratch).iterdir():
             path.replace(output.parent / path.name)
     page.path.write_text(text, encoding="utf-8")
@@ -133,7 +144,7 @@ def measured(table: str, before: Network, after: Network) -> card.Row:
     references = [utterance.text or "" for utterance in utterances]
     people = len({utterance.speaker for utterance in utterances} - {None})
 
-    def readings(model: Network) -> Readings:
+    def readings(model: reading.Model) -> Readings:
         files = []
         with bar(len(utterances), "file") as done:
             for answer in reading.matrices(model, utterances, 24_000):
@@ -148,11 +159,12 @@ def measured(table: str, before: Network, after: Network) -> card.Row:
 
     packed, greedy = readings(after), after.greedy
     old, new = readings(before).texts(greedy), packed.texts(greedy)
-    other: Decoder | None = after.usual if after.advice else None
+    usual, other = after.usual
+    best = (packed if usual is after else readings(usual)).texts(other) if after.advice else None
     return card.Row(
         card.short(table), len(utterances), people,
         sum(one != two for one, two in zip(old, new, strict=True)),
-        counts(old), counts(new), counts(packed.texts(other)) if other else None,
+        counts(old), counts(new), None if best is None else counts(best),
     )  # fmt: skip
 
 

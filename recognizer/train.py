@@ -48,6 +48,7 @@ class _CLI(LightningCLI):
         parser.add_lightning_class_args(EarlyStopping, "stop")
         parser.link_arguments("data.frontend", "model.frontend")
         parser.link_arguments("data", "model.alphabet", compute_fn=_alphabet, apply_on="instantiate")
+        parser.link_arguments("data", "model.phones", compute_fn=_phones, apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:
         lightning.seed_everything(self.config.seed, workers=True, verbose=False)
@@ -84,6 +85,10 @@ def _continue(config: Any) -> None:
 
 def _alphabet(corpus: Corpus) -> dict[str, Any]:
     return corpus.alphabet
+
+
+def _phones(corpus: Corpus) -> list[str] | None:
+    return corpus.phones
 
 
 def _number(home: Path) -> int:

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from recognizer.inputs import References, Request
     from recognizer.manifest import Utterance
     from recognizer.network import Network
+    from recognizer.reading import Model
     from recognizer.scores import Scores
     from recognizer.transcript import Transcript
+    from recognizer.tune import Readings
 
     Models = Mapping[str, Network]
 
@@ -79,10 +81,11 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
     """Write what stands in the files, and compare it with what should."""
     from recognizer import reading
 
-    decoders = {name: _decoder(options, model) for name, model in models.items()}
+    readers = {name: _reader(options, model) for name, model in models.items()}
 
     def read(name: str, utterances: Iterator[Utterance]) -> Iterator[Transcript | RecognizerError]:
-        return reading.transcripts(models[name], utterances, decoders[name], options.batch_frames)
+        model, decoder = readers[name]
+        return reading.transcripts(model, utterances, decoder, options.batch_frames)
 
     output = _Output(options, requests)
     scores: dict[str, Scores] = {}
@@ -136,10 +139,10 @@ def _tune(options: argparse.Namespace, models: Models, requests: Sequence[Reques
         what = f"the files are for {len(models)} models ({', '.join(models) or 'none'})"
         raise ConfigError("--tune", what, "name files of one kind")
     (model,) = models.values()
-    beam = _beam(options, model)
+    read, beam = _beam(options, model)
     beam.nbest = 1  # no confidences are asked for
     files, texts, failed = [], [], False
-    for _, request, answer in _answered(requests, reading.matrices(model, _utterances(requests), options.batch_frames)):
+    for _, request, answer in _answered(requests, reading.matrices(read, _utterances(requests), options.batch_frames)):
         if isinstance(answer, RecognizerError):
             failed = True
         elif not model.alphabet.normalise(request.utterance.text or ""):
@@ -158,8 +161,8 @@ def _tune(options: argparse.Namespace, models: Models, requests: Sequence[Reques
             return readings.cell(beam, weight, bonus)
 
         found = tune.search(measure, beam.characters)
-    best, greedy = found[0], readings.counts(model.greedy)
-    say(f"WER/CER of {len(files)} files; greedy: {greedy.wer:.1%}/{greedy.cer:.1%}")
+    best = found[0]
+    say(f"WER/CER of {len(files)} files{_greedily(readings, read, model)}")
     given = {name: getattr(options, name) for name in ("beam", "lm", "lexicon", "hotwords", "hotword_bonus")}
     given |= {"lm_weight": f"{best.weight:g}", "word_bonus": f"{best.bonus:g}"}
     flags = " ".join(f"{flag(name)} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
@@ -205,27 +208,35 @@ def _each(
     return (next(answers[_kind(request)]) for request in requests if not request.error)
 
 
-def _decoder(options: argparse.Namespace, model: Network) -> Decoder:
+def _greedily(readings: Readings, read: Model, model: Network) -> str:
+    """The error rates without a beam, where it reads what the greedy decoder reads."""
+    if read is not model:
+        return ", by the phones that are heard in them"
+    counts = readings.counts(model.greedy)
+    return f"; greedy: {counts.wer:.1%}/{counts.cer:.1%}"
+
+
+def _reader(options: argparse.Namespace, model: Network) -> tuple[Model, Decoder]:
+    """The decoder that is asked for, and what it reads."""
     asked = options.decoder == "beam" or any(getattr(options, name) is not None for name in BEAM)
-    return _beam(options, model) if asked or (model.advice and options.decoder is None) else model.greedy
+    return _beam(options, model) if asked or (model.advice and options.decoder is None) else (model, model.greedy)
 
 
-def _beam(options: argparse.Namespace, model: Network) -> Beam:
+def _beam(options: argparse.Namespace, model: Network) -> tuple[Model, Beam]:
     from recognizer.decoders import Beam
     from recognizer.inputs import listed
     from recognizer.reading import READINGS
 
     given = {to: value for name, to in BEAM.items() if (value := getattr(options, name)) is not None}
-    if options.lm is None:
-        given = model.advice | given  # which is about the model's own language model, and no other
-    elif options.lm == NONE:
+    if options.lm == NONE:
         del given["lm"]
-    if "lm" not in given:
+    own = options.lm is None and bool(model.advice)  # advice is about the model's own language model, and no other
+    if not own and "lm" not in given:
         refuse_unled(options)
     if "hotwords" in given:
         given["hotwords"] = listed(given["hotwords"])
-    given["nbest"] = max(READINGS, SPARE * (options.nbest or 1))
-    return Beam(model.alphabet, threads=options.threads, **given)
+    given |= {"nbest": max(READINGS, SPARE * (options.nbest or 1)), "threads": options.threads}
+    return model.beam(**given) if own else (model, Beam(model.alphabet, **given))
 
 
 def _renamed(error: RecognizerError, request: Request) -> RecognizerError:

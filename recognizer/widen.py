@@ -58,7 +58,8 @@ def widened(weights: Weights, wide: int, seed: int = 0) -> Weights:
         if projection in out:
             out[projection] = _columns(out[projection], both)
     if coming:
-        out["linear.weight"] = _columns(out["linear.weight"], coming)
+        for name in {"linear.weight", "spoken.weight"} & out.keys():
+            out[name] = _columns(out[name], coming)
     return out
 
 

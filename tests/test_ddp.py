@@ -15,6 +15,7 @@ from recognizer import manifest, train
 from recognizer.batch import HOLLOW, Sample, collate
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
+from recognizer.pronunciations import Pronunciations
 
 TEXTS = ["ab", "b a", "", "abba", "a", "b", "ba"]
 MODEL = ["--model.depth=1", "--model.width=6", "--model.stem={name: stack, reduction: 2}", "--model.dropout=0"]
@@ -50,7 +51,7 @@ class Notes(Callback):
     def on_fit_end(self, trainer, pl_module):
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         torch.save({"seen": self.seen, "gradients": self.gradients, "logged": logged}, self.path.with_suffix(".pt"))
-        torch.save([dict(vars(batch), utterances=None) for batch in self.batches], self.path.with_suffix(".batch"))
+        torch.save([dict(vars(batch)) for batch in self.batches], self.path.with_suffix(".batch"))
         torch.save(dict(pl_module.state_dict()), self.path.with_suffix(".weights"))
 
 
@@ -116,7 +117,7 @@ def joined(folder, world):
         for batch in torch.load(folder / f"rank{rank}.batch", weights_only=False):
             for row, size in enumerate(batch["lengths"].tolist()):
                 labels = batch["labels"][row, : batch["label_lengths"][row]]
-                rows.append(Sample(batch["frames"][row, :size], labels, Utterance("x", "")))
+                rows.append(Sample(batch["frames"][row, :size], labels, Utterance("x", batch["utterances"][row].text)))
     return collate(rows)
 
 
@@ -152,6 +153,24 @@ def test_the_gradient_is_that_of_the_joined_batch(two):
     for name, weight in fresh.named_parameters():
         torch.testing.assert_close(notes[0]["gradients"][name], weight.grad, atol=1e-6, rtol=1e-4)
         assert torch.equal(notes[0]["gradients"][name], notes[1]["gradients"][name])
+
+
+def test_the_gradient_of_two_outputs_is_that_of_the_joined_batch(table, tmp_path):
+    """Each process has other texts with words that the dictionary lacks, so their shares of the phones differ."""
+    (tmp_path / "words").write_text("b Q\na P Q\nabba P\n", encoding="utf-8")
+    flags = [f"--data.pronunciations={tmp_path / 'words'}", "--data.batch_frames=160", "--trainer.max_epochs=1"]
+    flags += ["--model.sounds=0.7", "--trainer.gradient_clip_val=0"]
+    notes = run(tmp_path / "two", table, 2, *flags)
+    network = Recognizer.load(tmp_path / "two/runs/two/version_1/checkpoints/last.ckpt").train()
+    torch.manual_seed(1)
+    fresh = Recognizer(**dict(network.hparams))
+    fresh._pronunciations = Pronunciations.read(tmp_path / "words")
+    (nats, letters), (other, phones) = fresh.parts(joined(tmp_path / "two", 2)).values()
+    assert min(letters, phones) > 0 and phones != letters
+    torch.lerp(nats / letters, other / phones, 0.7).backward()
+    for name, weight in fresh.named_parameters():
+        torch.testing.assert_close(notes[0]["gradients"][name], weight.grad, atol=1e-6, rtol=1e-4)
+    assert notes[0]["logged"]["val_phones"] == notes[1]["logged"]["val_phones"]
 
 
 def test_error_rates_are_those_of_one_process(two, table, tmp_path):

@@ -154,11 +154,12 @@ def test_a_language_model_beside_a_checkpoint_is_its_own(
     made = tiny.checkpoint(tmp_path / "own.ckpt", letters="abc")
     tiny.sound(Path("x.wav"))
     Path("text.txt").write_text("abc cab\nabc\n", encoding="utf-8")
-    assert Network.load(made).usual is not None and not Network.load(made).advice
+    bare = Network.load(made)
+    assert bare.usual == (bare, bare.greedy) and not bare.advice
     assert lm.main(["text.txt", "--output", str(language(made))]) == 0
     kept = torch.load(made, weights_only=True)
     torch.save(kept | {"beam": {"weight": 3.0, "bonus": 0.5}}, made)
-    beam = Network.load(made).usual
+    _, beam = Network.load(made).usual
     assert isinstance(beam, Beam) and beam.lm is not None and (beam.weight, beam.bonus) == (3.0, 0.5)
     capsys.readouterr()
 

@@ -1,0 +1,127 @@
+"""A pronouncing dictionary -> the phones of texts, which a network can learn beside their characters.
+
+English writes one sound in many ways, so a network that learns spellings from a few hours of speech learns them by
+heart; phones it hears. A dictionary makes words of them again (Miao, Gowayyed & Metze 2015, "EESEN").
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from recognizer.errors import DictionaryError
+
+SPACE = 1
+"""The label that parts words; 0 is the blank."""
+PHONES = 2
+"""The label of the first phone."""
+VARIANT = re.compile(r"(?<=.)\(\d+\)$")  # CMUdict's mark of a word's second pronunciation
+COMMENT = (";;;", "#")
+
+
+class Pronunciations:
+    """How words are spoken.
+
+    Args:
+        listed: for each word its pronunciations, the usual one first; each the phones in their order.
+
+    Attributes:
+        phones: all that occur, sorted.
+        labels: what each label writes: nothing for the blank, the space, then the phones.
+    """
+
+    def __init__(self, listed: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        self.listed = {word: [tuple(way) for way in ways] for word, ways in listed.items()}
+        self.phones = tuple(sorted({phone for ways in self.listed.values() for way in ways for phone in way}))
+        self.labels = written(self.phones)
+        numbers = {phone: label for label, phone in enumerate(self.phones, start=PHONES)}
+        self._labels = {word: [numbers[phone] for phone in ways[0]] for word, ways in self.listed.items()}
+
+    @classmethod
+    def read(cls, path: str | Path) -> Pronunciations:
+        """A file, plain or gzipped, in UTF-8, as CMUdict, Kaldi and the Montreal Forced Aligner write theirs.
+
+        A line has a word and its phones, parted by white space; numbers between the two are passed over, and so are
+        lines that begin with ;;; or #. Another pronunciation is another line with the word, or with WORD(2).
+
+        Raises:
+            DictionaryError: it cannot be read, a line has a word without phones, or there is none.
+        """
+        listed: dict[str, list[tuple[str, ...]]] = {}
+        for number, line in enumerate(_lines(Path(path)), start=1):
+            fields = line.split()
+            if not fields or line.startswith(COMMENT):
+                continue
+            word, rest = VARIANT.sub("", fields[0]), fields[1:]
+            while rest and _number(rest[0]):
+                rest = rest[1:]
+            if not rest:
+                raise DictionaryError(f"{path}, line {number}", f"{fields[0]!r} has no phones", "write: WORD PHONE ...")
+            ways = listed.setdefault(word, [])
+            if tuple(rest) not in ways:
+                ways.append(tuple(rest))
+        if not listed:
+            raise DictionaryError(path, "lists no words", "write one a line: WORD PHONE PHONE ...")
+        return cls(listed)
+
+    def write(self, path: str | Path) -> None:
+        """The same as a gzipped file, which `read` reads; the same bytes each time."""
+        lines = [f"{word}\t{' '.join(way)}\n" for word, ways in self.listed.items() for way in ways]
+        Path(path).write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
+
+    def only(self, words: Iterable[str]) -> Pronunciations:
+        """Of these words those that are listed."""
+        return Pronunciations({word: self.listed[word] for word in words if word in self.listed})
+
+    def spellings(self) -> dict[str, list[str]]:
+        """For a `Lexicon`: each word, and its pronunciations with spaces between the phones."""
+        return {word: [" ".join(way) for way in ways] for word, ways in self.listed.items()}
+
+    def encode(self, text: str) -> list[int] | None:
+        """The labels of a text, each word as it is usually spoken; None if a word is not listed."""
+        labels: list[int] = []
+        for word in text.split():
+            spoken = self._labels.get(word) or self._labels.get(word.casefold())
+            if spoken is None:
+                return None
+            labels += [SPACE, *spoken] if labels else spoken
+        return labels
+
+    def missing(self, texts: Iterable[str]) -> tuple[int, Counter[str]]:
+        """How many of the texts have words that are not listed, and how often each such word occurs."""
+        count, words = 0, Counter[str]()
+        for text in texts:
+            found = [word for word in text.split() if not {word, word.casefold()} & self._labels.keys()]
+            words.update(found)
+            count += bool(found)
+        return count, words
+
+
+def written(phones: Iterable[str]) -> tuple[str, ...]:
+    """What each label of a network's second output writes."""
+    return ("", " ", *phones)
+
+
+def _number(field: str) -> bool:
+    return field.replace(".", "", 1).isdecimal()
+
+
+def _lines(path: Path) -> Iterator[str]:
+    remedy = "give a text file, plain or gzipped, with a line WORD PHONE PHONE ... for each word"
+    try:
+        content = path.read_bytes()
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+        yield from content.decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise DictionaryError(path, f"cannot be opened ({error.strerror or error})", remedy) from error
+    except (EOFError, zlib.error) as error:
+        raise DictionaryError(path, f"cannot be unpacked ({error})", remedy) from error
+    except UnicodeDecodeError as error:
+        raise DictionaryError(
+            path, f"is not UTF-8 ({error.reason} at byte {error.start})", "save it as UTF-8"
+        ) from error
