@@ -119,22 +119,31 @@ class Network(nn.Module):
         """The decoder that it takes, if it is told none, and what that reads."""
         return self.beam(nbest=reading.READINGS) if self.advice else (self, self.greedy)
 
-    def beam(self, **given: Any) -> tuple[reading.Model, Beam]:
-        """A beam as `advice` has it, and what that reads: phones, if there is a dictionary of them, or characters.
+    def beam(self, dictionary: str | Path | None = None, **given: Any) -> tuple[reading.Model, Beam]:
+        """A beam, and what it reads: phones, if there is a dictionary of them, or characters.
 
         Args:
-            given: more arguments of the `Beam`. A lexicon and hotwords are written with characters.
+            dictionary: how words are spoken. None: its own, if it has one, with its own language model; but a lexicon
+                and hotwords, of which there may be none in it, are written with characters.
+            given: arguments of the `Beam`; without `lm` also those of `advice`.
 
         Raises:
-            RecognizerError: as `Beam`; or the dictionary has other phones than the second output.
+            RecognizerError: as `Beam`; or the dictionary cannot be read, or has other phones than the second output.
         """
-        settings = self.advice | given
-        if self.dictionary is None or {"lexicon", "hotwords"} & given.keys():
+        own = "lm" not in given
+        settings = self.advice | given if own else given
+        if dictionary is None and own and not {"lexicon", "hotwords"} & given.keys():
+            dictionary = self.dictionary
+        if dictionary is None:
             return self, Beam(self.alphabet, **settings)
-        listed = Pronunciations.read(self.dictionary)
+        if not self.phones:
+            raise ConfigError("dictionary", "the model has learnt no phones", "train it with data.pronunciations")
+        if "lexicon" in given:
+            raise ConfigError("dictionary", "a lexicon is given, too", "leave the one or the other out")
+        listed = Pronunciations.read(dictionary)
         if strange := sorted(set(listed.phones) - set(self.phones)):
             what = f"has phones that the network does not ({' '.join(strange[:10])})"
-            raise DictionaryError(self.dictionary, what, "give the dictionary with which it was trained")
+            raise DictionaryError(dictionary, what, "give the dictionary with which it was trained")
         heard = Heard(self)
         return heard, Beam(heard.labels, lexicon=listed.spellings(), **settings)
 

@@ -15,6 +15,7 @@ BEAM = {
     "lm_weight": "weight",
     "word_bonus": "bonus",
     "lexicon": "lexicon",
+    "dictionary": "dictionary",
     "hotwords": "hotwords",
     "hotword_bonus": "hotword_bonus",
     "nbest": "nbest",
@@ -103,6 +104,11 @@ def _decoding(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--lexicon", metavar="FILE",
         help="only its words are written: one a line, alone or word<TAB>spelling, with as many spellings as it has",
+    )  # fmt: skip
+    group.add_argument(
+        "--dictionary", metavar="FILE",
+        help="how words are spoken, for a model that has learnt phones: it writes these words alone, by their sounds; a"
+        " line WORD PHONE PHONE ... for each, as CMUdict and Kaldi have it",
     )  # fmt: skip
     group.add_argument(
         "--hotwords", metavar="WORDS|FILE",

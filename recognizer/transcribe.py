@@ -163,7 +163,9 @@ def _tune(options: argparse.Namespace, models: Models, requests: Sequence[Reques
         found = tune.search(measure, beam.characters)
     best = found[0]
     say(f"WER/CER of {len(files)} files{_greedily(readings, read, model)}")
-    given = {name: getattr(options, name) for name in ("beam", "lm", "lexicon", "hotwords", "hotword_bonus")}
+    given = {
+        name: getattr(options, name) for name in ("beam", "lm", "lexicon", "dictionary", "hotwords", "hotword_bonus")
+    }
     given |= {"lm_weight": f"{best.weight:g}", "word_bonus": f"{best.bonus:g}"}
     flags = " ".join(f"{flag(name)} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
     say(f"{tune.table(found)}{flags}", sys.stdout)
@@ -223,20 +225,18 @@ def _reader(options: argparse.Namespace, model: Network) -> tuple[Model, Decoder
 
 
 def _beam(options: argparse.Namespace, model: Network) -> tuple[Model, Beam]:
-    from recognizer.decoders import Beam
     from recognizer.inputs import listed
     from recognizer.reading import READINGS
 
     given = {to: value for name, to in BEAM.items() if (value := getattr(options, name)) is not None}
     if options.lm == NONE:
-        del given["lm"]
-    own = options.lm is None and bool(model.advice)  # advice is about the model's own language model, and no other
-    if not own and "lm" not in given:
+        given["lm"] = None
+    if (given if "lm" in given else model.advice).get("lm") is None:
         refuse_unled(options)
     if "hotwords" in given:
         given["hotwords"] = listed(given["hotwords"])
     given |= {"nbest": max(READINGS, SPARE * (options.nbest or 1)), "threads": options.threads}
-    return model.beam(**given) if own else (model, Beam(model.alphabet, **given))
+    return model.beam(**given)
 
 
 def _renamed(error: RecognizerError, request: Request) -> RecognizerError:

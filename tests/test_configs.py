@@ -30,6 +30,9 @@ def test_it_builds_and_takes_a_step(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     flags = [f"--data.train={table}", f"--data.val={table}", "--data.weights=null", "--data.sample=null"]
     flags += ["--trainer.fast_dev_run=true", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
+    if "pronunciations" in settings["data"]:
+        (tmp_path / "words.dict").write_text("ab A B\n", encoding="utf-8")
+        flags.append("--data.pronunciations=words.dict")
     trainer = train.train(["--config", name, *flags])
     assert trainer.global_step == 1 and isinstance(trainer.lightning_module, Recognizer)
     assert trainer.callback_metrics["train_loss"].isfinite()

@@ -192,6 +192,8 @@ def test_a_run_with_a_dictionary_from_training_to_reading(flags, tmp_path, capsy
         return capsys.readouterr().out
 
     read(), read("--hotwords", "lake"), read("--lm", "none"), read("--decoder", "greedy")
+    Path("one.dict").write_text("sea S IY1\n", encoding="utf-8")
+    assert set(read("--dictionary", "one.dict", "--lm", "none").split()) <= {"sea"}
     assert transcribe(["train.tsv", "--model", "out/mine.ckpt", "--tune"]) == 0
     assert "by the phones that are heard in them" in capsys.readouterr().err
     assert release.main([str(made), "out/mine", "--val", "train.tsv"]) == 0
@@ -206,11 +208,21 @@ def test_phones_are_read_with_the_dictionary_and_characters_without(flags):
     Path(spoken(made)).write_bytes(Path("words.dict").read_bytes())
     model = Network.load(made)
     assert "S" in model.beam()[0].labels
-    for given in ({"hotwords": ["lake"]}, {"lexicon": {"sea": ["sea"]}}):
+    for given in ({"hotwords": ["lake"]}, {"lexicon": {"sea": ["sea"]}}, {"lm": None}):
         assert model.beam(**given)[0] is model
+    assert model.beam("words.dict", lm=None, hotwords=["sea"])[0] is not model
+    with pytest.raises(ConfigError, match="leave the one or the other out"):
+        model.beam("words.dict", lexicon={"sea": ["sea"]})
     Path(spoken(made)).write_text("see S UNHEARD\n", encoding="utf-8")
     with pytest.raises(DictionaryError, match="phones that the network does not"):
         Network.load(made).beam()
+
+
+def test_a_model_without_phones_has_no_use_for_a_dictionary(tmp_path, capsys):
+    made, sound = tiny.checkpoint(tmp_path / "m.ckpt"), tiny.sound(tmp_path / "x.wav")
+    (tmp_path / "words.dict").write_text(KALDI, encoding="utf-8")
+    assert transcribe([str(sound), "--model", str(made), "--dictionary", str(tmp_path / "words.dict")]) == 2
+    assert "has learnt no phones" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_and_another_dictionary_is_refused(flags, capsys):
