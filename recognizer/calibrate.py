@@ -48,13 +48,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames: int = 24_000) -> None:
     """Write the checkpoint at `path` to `output`, calibrated to what the model reads greedily of the manifests.
 
+    Where it is usually read by its phones, those readings get a curve of their own.
+
     Raises:
         CheckpointError: `path` is no checkpoint, or `output` cannot be written.
         ManifestError: a manifest cannot be read.
     """
     model = Network.load(path)
     utterances = [utterance for table in manifests for utterance in manifest.read(table)]
-    words, texts = verdicts(model, utterances, model.greedy, batch_frames).compute()
+    readers: dict[str, tuple[reading.Model, Decoder]] = {"calibration.": (model, model.greedy)}
+    if model.usual[0] is not model:
+        readers["hearing."] = model.usual
+    checkpoint = opened(path)
+    for prefix, (reader, decoder) in readers.items():
+        fit(reader, decoder, utterances, batch_frames)
+        state = reader.calibration.state_dict(prefix=prefix)
+        checkpoint["state_dict"].update({name: held.clone() for name, held in state.items()})
+    _save(checkpoint, output)
+
+
+def fit(model: reading.Model, decoder: Decoder, utterances: Sequence[Utterance], batch_frames: int) -> None:
+    """Fit a model's curves to what a decoder reads of the utterances, and tell in the log how well they fit."""
+    words, texts = verdicts(model, utterances, decoder, batch_frames).compute()
     model.calibration.fit(words, texts)
     for name, pairs, judge in (("words", words, model.calibration.word), ("texts", texts, model.calibration.text)):
         raw, right = pairs.double().numpy().T
@@ -62,13 +77,11 @@ def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames:
         figures = len(right), name, right.mean() if len(right) else 0.0, before, after
         log.info("%d %s, %.1f%% right; expected calibration error %.3f, after fitting to these %.3f", *figures[:2],
                  100 * figures[2], *figures[3:])  # fmt: skip
-    checkpoint = opened(path)
-    state = model.calibration.state_dict(prefix="calibration.")
-    checkpoint["state_dict"].update({name: held.clone() for name, held in state.items()})
-    _save(checkpoint, output)
 
 
-def verdicts(model: Network, utterances: Sequence[Utterance], decoder: Decoder, batch_frames: int = 24_000) -> Verdicts:
+def verdicts(
+    model: reading.Model, utterances: Sequence[Utterance], decoder: Decoder, batch_frames: int = 24_000
+) -> Verdicts:
     """What the model says of the utterances before any calibration, and what of it is right.
 
     What cannot be read, or has no text, is left out and named in the log.

@@ -21,6 +21,9 @@ from recognizer.widen import widened, width
 
 log = logging.getLogger(__name__)
 
+SECOND = ("spoken.", "hearing.")
+"""How the names of those numbers begin that only a network with a second output has."""
+
 
 class Recognizer(Network, Learner):
     """Reads frames of one kind and writes texts in one alphabet (Graves et al. 2006; Graves et al. 2009).
@@ -122,7 +125,7 @@ class Recognizer(Network, Learner):
             "linear.": (("", *old), ("", *new)),
             "spoken.": (written(settings.get("phones") or ()), written(self.phones)),
         }
-        given = {name: weight for name, weight in given.items() if name in mine or not name.startswith("spoken.")}
+        given = {name: weight for name, weight in given.items() if name in mine or not name.startswith(SECOND)}
         try:
             for name, weight in mine.items():
                 for head, (before, after) in heads.items():

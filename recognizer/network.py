@@ -32,7 +32,7 @@ from recognizer.transcript import Transcript
 
 VERSION = 1
 """Of the checkpoint's layout: raised when an older program could no longer read a newer file."""
-CALIBRATION = "calibration."
+CALIBRATION = ("calibration.", "hearing.")
 """How the names of those numbers begin that are a handful, found after the weights: neither halved nor blended."""
 
 Made = TypeVar("Made", bound="Network")
@@ -88,6 +88,7 @@ class Network(nn.Module):
         self.phones = tuple(phones or ())
         self.spoken = nn.Linear(size, len(written(self.phones))) if self.phones else None
         self.calibration = Calibration()
+        self.hearing = Calibration() if self.phones else None
         self.greedy = Greedy()
         self.advice: dict[str, Any] = {}
 
@@ -227,15 +228,16 @@ class Heard:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self.frontend, self.alphabet, self.calibration = network.frontend, network.alphabet, network.calibration
+        assert network.spoken is not None and network.hearing is not None
+        self._output = network.spoken
+        self.frontend, self.alphabet, self.calibration = network.frontend, network.alphabet, network.hearing
         self.labels, self.reduction = written(network.phones), network.reduction
 
     @torch.inference_mode()
     def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Frames [T_b, F] of several files -> log-probabilities of phones [B, T', A] and lengths [B]."""
-        assert self._network.spoken is not None
         features, lengths = self._network.features(*self._network.batch(rows))
-        return self._network.spoken(features).float().log_softmax(-1), lengths
+        return self._output(features).float().log_softmax(-1), lengths
 
 
 def language(path: str | Path) -> Path:

@@ -9,8 +9,9 @@ import tiny
 import torch
 from test_train import QUIET, SMALL
 
-from recognizer import card, lm, manifest, release
+from recognizer import calibrate, card, lm, manifest, release
 from recognizer.batch import Sample, collate
+from recognizer.calibration import NEUTRAL
 from recognizer.decoders import Beam
 from recognizer.decoders.lexicon import Speller
 from recognizer.errors import ConfigError, DictionaryError
@@ -192,6 +193,9 @@ def test_a_run_with_a_dictionary_from_training_to_reading(flags, tmp_path, capsy
         return capsys.readouterr().out
 
     read(), read("--hotwords", "lake"), read("--lm", "none"), read("--decoder", "greedy")
+    assert calibrate.main(["out/mine.ckpt", "train.tsv"]) == 0
+    both = Network.load("out/mine.ckpt")
+    assert both.hearing.words.tolist() != list(NEUTRAL) and both.beam()[0].calibration is both.hearing
     Path("one.dict").write_text("sea S IY1\n", encoding="utf-8")
     assert set(read("--dictionary", "one.dict", "--lm", "none").split()) <= {"sea"}
     assert transcribe(["train.tsv", "--model", "out/mine.ckpt", "--tune"]) == 0
