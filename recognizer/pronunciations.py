@@ -6,6 +6,7 @@ heart; phones it hears. A dictionary makes words of them again (Miao, Gowayyed &
 
 from __future__ import annotations
 
+import functools
 import gzip
 import re
 import zlib
@@ -38,8 +39,12 @@ class Pronunciations:
         self.listed = {word: [tuple(way) for way in ways] for word, ways in listed.items()}
         self.phones = tuple(sorted({phone for ways in self.listed.values() for way in ways for phone in way}))
         self.labels = written(self.phones)
+
+    @functools.cached_property
+    def _labels(self) -> dict[str, list[int]]:
+        """Of each word as it is usually spoken; only learning asks for them."""
         numbers = {phone: label for label, phone in enumerate(self.phones, start=PHONES)}
-        self._labels = {word: [numbers[phone] for phone in ways[0]] for word, ways in self.listed.items()}
+        return {word: [numbers[phone] for phone in ways[0]] for word, ways in self.listed.items()}
 
     @classmethod
     def read(cls, path: str | Path) -> Pronunciations:

@@ -184,7 +184,7 @@ class Beam(Decoder):
     def _expected(self, hotwords: Sequence[str]) -> Hotwords:
         """The hotwords as the labels write them; those that a lexicon spells otherwise, as it does."""
         listed: dict[str, list[list[int]]] = {}
-        if self.lexicon is not None:
+        if self.lexicon is not None and hotwords:
             for labels, words in self.lexicon.spellings.items():
                 for word in words:
                     folded = [self.speller.folds[label] for label in labels]
