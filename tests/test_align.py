@@ -214,6 +214,7 @@ class Noise:
     """A model that says something by chance."""
 
     frontend, alphabet, reduction, calibration = Page(), Alphabet(list(" abc")), 4, Calibration()
+    labels = ("", *alphabet.characters)
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
