@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
-from recognizer.network import CALIBRATION, opened
+from recognizer.network import FOUND, opened
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def blend(paths: Sequence[Path]) -> dict[str, Any]:
     states: list[Mapping[str, Tensor]] = [whole["state_dict"] for whole in wholes]
     mean = {
         name: torch.stack([state[name].float() for state in states]).mean(0).to(weight.dtype)
-        if weight.is_floating_point() and not name.startswith(CALIBRATION)
+        if weight.is_floating_point() and not name.startswith(FOUND)
         else weight.clone()
         for name, weight in states[0].items()
     }
@@ -79,7 +79,7 @@ def _refuse_unlike(one: Path, first: Mapping[str, Any], other: Path, whole: Mapp
         if first["hyper_parameters"].get(key) != whole["hyper_parameters"].get(key):
             raise CheckpointError(other, f"has another {key} than {one}", "blend models of one family (--from)")
     shapes = [
-        {name: weight.shape for name, weight in known["state_dict"].items() if not name.startswith(CALIBRATION)}
+        {name: weight.shape for name, weight in known["state_dict"].items() if not name.startswith(FOUND)}
         for known in (first, whole)
     ]
     for name in sorted(shapes[0].keys() | shapes[1].keys()):

@@ -1,9 +1,9 @@
-"""Checkpoint and manifests -> the checkpoint with confidences that are right as often as they say.
+"""Checkpoint and manifests -> the checkpoint with the priors of its labels, and confidences that are as often right.
 
     python -m recognizer.calibrate MODEL MANIFEST... [--output FILE]
 
 Training does this by itself after each validation. By hand it serves a checkpoint that was made before there was a
-calibration, and one that is to be used on other material than it was trained on.
+calibration, one that is to be used on other material than it was trained on, and one that is read by a beam.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from recognizer import calibration, manifest, reading
 from recognizer.calibration import Calibration
@@ -48,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames: int = 24_000) -> None:
     """Write the checkpoint at `path` to `output`, calibrated to what the model reads greedily of the manifests.
 
-    Where it is usually read by its phones, those readings get a curve of their own.
+    Where it is usually read by its phones, those readings get a curve of their own. Before that, each output learns
+    anew how often it has each label in mind.
 
     Raises:
         CheckpointError: `path` is no checkpoint, or `output` cannot be written.
@@ -56,6 +58,8 @@ def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames:
     """
     model = Network.load(path)
     utterances = [utterance for table in manifests for utterance in manifest.read(table)]
+    for reader, head in model.outputs:
+        head.learn(means(reader, utterances, batch_frames))
     readers: dict[str, tuple[reading.Model, Decoder]] = {"calibration.": (model, model.greedy)}
     if model.usual[0] is not model:
         readers["hearing."] = model.usual
@@ -64,6 +68,8 @@ def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames:
         fit(reader, decoder, utterances, batch_frames)
         state = reader.calibration.state_dict(prefix=prefix)
         checkpoint["state_dict"].update({name: held.clone() for name, held in state.items()})
+    priors = {name: held.clone() for name, held in model.state_dict().items() if name.endswith(".prior")}
+    checkpoint["state_dict"].update(priors)
     _save(checkpoint, output)
 
 
@@ -77,6 +83,16 @@ def fit(model: reading.Model, decoder: Decoder, utterances: Sequence[Utterance],
         figures = len(right), name, right.mean() if len(right) else 0.0, before, after
         log.info("%d %s, %.1f%% right; expected calibration error %.3f, after fitting to these %.3f", *figures[:2],
                  100 * figures[2], *figures[3:])  # fmt: skip
+
+
+def means(model: reading.Model, utterances: Sequence[Utterance], batch_frames: int = 24_000) -> Tensor:
+    """The mean probability of each label [A] over all frames of the utterances that can be read."""
+    sums, frames = torch.zeros(len(model.labels), dtype=torch.float64), 0
+    for answer in reading.matrices(model, utterances, batch_frames):
+        for log_probs in [] if isinstance(answer, RecognizerError) else answer:
+            sums += log_probs.double().exp().sum(0)
+            frames += len(log_probs)
+    return sums / max(1, frames)
 
 
 def verdicts(

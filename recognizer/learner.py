@@ -26,6 +26,7 @@ from recognizer.frontends import Frontend
 from recognizer.lengths import inside
 from recognizer.metrics import ErrorRates, Ratio, Verdicts
 from recognizer.optimiser import OPTIMISERS
+from recognizer.output import Output
 from recognizer.pronunciations import Pronunciations
 from recognizer.schedule import schedules
 from recognizer.transcript import Word
@@ -47,8 +48,8 @@ class Learner(lightning.LightningModule, abc.ABC):
     alphabet: Alphabet
     calibration: Calibration
     greedy: Greedy
-    linear: nn.Linear
-    spoken: nn.Linear | None
+    linear: Output
+    spoken: Output | None
     phones: tuple[str, ...]
 
     @property
@@ -60,6 +61,7 @@ class Learner(lightning.LightningModule, abc.ABC):
         super().__init__()
         self.rates, self.verdicts = ErrorRates(), Verdicts()
         self.losses, self.blanks, self.sounds = Ratio(), Ratio(), Ratio()
+        self.written, self.heard = Ratio(), Ratio()  # the mean probability of each label
         self._average: Average | None = None
         self._restored: tuple[dict[str, Tensor], int] | None = None
         self._told: set[str] = set()
@@ -94,7 +96,7 @@ class Learner(lightning.LightningModule, abc.ABC):
     def parts(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """Of each output the loss and its labels, see `nats`, by the name that the log has for it."""
         features, lengths = self.features(batch.frames, batch.lengths)
-        found = {"train_loss": self.nats(_log_probs(self.linear, features), lengths, batch)}
+        found = {"train_loss": self.nats(self.linear.log_probs(features), lengths, batch)}
         if self.spoken is not None:
             found["train_phones"] = self._sounds(self.spoken, features, lengths, batch)
         return found
@@ -105,7 +107,7 @@ class Learner(lightning.LightningModule, abc.ABC):
         self.log(name, both[0] / labels, batch_size=rows, prog_bar=True, on_step=True, on_epoch=True)
         return nats / labels
 
-    def _sounds(self, output: nn.Linear, features: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _sounds(self, output: Output, features: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """As `nats`, of the phones of the texts all of whose words are listed; the others take no part."""
         assert self._pronunciations is not None, "`on_fit_start` and `on_validation_start` look for them"
         spoken = [self._pronunciations.encode(utterance.text or "") for utterance in batch.utterances]
@@ -114,7 +116,7 @@ class Learner(lightning.LightningModule, abc.ABC):
         sizes = torch.tensor([len(one or []) for one in spoken], device=device)
         known = [HOLLOW if one is None else utterance for utterance, one in each]
         told = Batch(batch.frames, batch.lengths, labels, sizes, known)
-        return self.nats(_log_probs(output, features), lengths, told)
+        return self.nats(output.log_probs(features), lengths, told)
 
     def _look(self) -> None:
         """Find the pronouncing dictionary for the second output, if there is one.
@@ -252,7 +254,7 @@ class Learner(lightning.LightningModule, abc.ABC):
 
     def _score(self, batch: Batch) -> None:
         features, lengths = self.features(batch.frames, batch.lengths)
-        log_probs = _log_probs(self.linear, features)
+        log_probs = self.linear.log_probs(features)
         real = [row for row, utterance in enumerate(batch.utterances) if utterance != HOLLOW]
         answers = self.answers(log_probs, lengths)
         answers = [answers[row] for row in real]
@@ -262,17 +264,26 @@ class Learner(lightning.LightningModule, abc.ABC):
         self.verdicts.update(references, answers)
         if real and len(self._shown) < self.hparams["shown"]:
             self._shown.append((references[0], texts[0]))
-        blank = (log_probs.argmax(-1) == BLANK)[real][inside(lengths, log_probs.shape[1])[real]]
+        frames = inside(lengths, log_probs.shape[1])[real]
+        blank = (log_probs.argmax(-1) == BLANK)[real][frames]
+        for output, mean in self._outputs():
+            chances = output.log_probs(features[real][frames]).exp()
+            mean.update(chances.sum(0), len(chances))
         self.losses.update(*self.nats(log_probs, lengths, batch))
         if self.spoken is not None:
             self.sounds.update(*self._sounds(self.spoken, features, lengths, batch))
         self.blanks.update(blank.sum(), blank.numel())
 
+    def _outputs(self) -> list[tuple[Output, Ratio]]:
+        return [(self.linear, self.written), *([(self.spoken, self.heard)] if self.spoken is not None else [])]
+
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's error rates, show a few texts, and fit the calibration to what was right."""
+        """Log the epoch's error rates, show a few texts, and fit the calibration and the priors to it."""
         words, texts = self.verdicts.compute()
         if not self.trainer.sanity_checking:
             self.calibration.fit(words.cpu(), texts.cpu())
+            for output, mean in self._outputs():
+                output.learn(mean.compute())
         self._report("val")
 
     def on_test_epoch_end(self) -> None:
@@ -284,7 +295,7 @@ class Learner(lightning.LightningModule, abc.ABC):
         found |= {"phones": self.sounds.compute()} if self.spoken is not None else {}
         # Summed over processes already; to take their mean changes nothing, and Lightning asks for it.
         self.log_dict({f"{name}_{key}": rate for key, rate in found.items()}, prog_bar=True, sync_dist=True)
-        for metric in (self.rates, self.verdicts, self.losses, self.blanks, self.sounds):
+        for metric in (self.rates, self.verdicts, self.losses, self.blanks, self.sounds, self.written, self.heard):
             metric.reset()
         lines = [f"    text {reference}\n    read {text}" for reference, text in self._shown]
         self._shown.clear()
@@ -294,7 +305,3 @@ class Learner(lightning.LightningModule, abc.ABC):
                 add = getattr(getattr(logger, "experiment", None), "add_text", None)
                 if callable(add):
                     add(f"{name}_texts", "\n\n".join(lines), self.global_step)
-
-
-def _log_probs(output: nn.Linear, features: Tensor) -> Tensor:
-    return output(features).float().log_softmax(-1)

@@ -143,7 +143,7 @@ class ErrorRates(Metric):
 
 
 class Ratio(Metric):
-    """A sum divided by another one, both over all batches of an epoch and all devices."""
+    """A sum, or several in a row, divided by another one, all over all batches of an epoch and all devices."""
 
     full_state_update = False
     over: Tensor
@@ -156,11 +156,11 @@ class Ratio(Metric):
 
     def update(self, over: Tensor, under: Tensor | float) -> None:
         """Add to both sums."""
-        self.over += over
-        self.under += under
+        self.over = self.over + over
+        self.under = self.under + under
 
     def compute(self) -> Tensor:
-        """The ratio, or the upper sum alone where the lower one is below 1."""
+        """The ratio of each, or the upper sum alone where the lower one is below 1."""
         return (self.over / self.under.clamp_min(1)).float()
 
 

@@ -27,13 +27,17 @@ from recognizer.decoders import Beam, Decoder, Greedy
 from recognizer.errors import CheckpointError, ConfigError, DictionaryError, RecognizerError
 from recognizer.layers import LAYERS, STEMS, Layer
 from recognizer.manifest import Utterance
+from recognizer.output import Output
 from recognizer.pronunciations import Pronunciations, written
 from recognizer.transcript import Transcript
 
 VERSION = 1
 """Of the checkpoint's layout: raised when an older program could no longer read a newer file."""
-CALIBRATION = ("calibration.", "hearing.")
-"""How the names of those numbers begin that are a handful, found after the weights: neither halved nor blended."""
+FOUND = ("calibration.", "hearing.", "linear.prior", "spoken.prior")
+"""How the names of those numbers begin that are found after the weights, a handful: neither halved nor blended."""
+
+DIVIDED = 0.6
+"""The usual weight of the prior of phones: fewer than characters, and further from being sure, they can do without."""
 
 Made = TypeVar("Made", bound="Network")
 
@@ -84,9 +88,9 @@ class Network(nn.Module):
             made = build(LAYERS, "model.layer", layer, inputs=size, **settings)
             self.layers.append(made)
             size = made.size
-        self.linear = nn.Linear(size, len(self.alphabet))
+        self.linear = Output(size, len(self.alphabet))
         self.phones = tuple(phones or ())
-        self.spoken = nn.Linear(size, len(written(self.phones))) if self.phones else None
+        self.spoken = Output(size, len(written(self.phones))) if self.phones else None
         self.calibration = Calibration()
         self.hearing = Calibration() if self.phones else None
         self.greedy = Greedy()
@@ -126,17 +130,19 @@ class Network(nn.Module):
         Args:
             dictionary: how words are spoken. None: its own, if it has one, with its own language model; but a lexicon
                 and hotwords, of which there may be none in it, are written with characters.
-            given: arguments of the `Beam`; without `lm` also those of `advice`.
+            given: arguments of the `Beam`; without `lm` the model's own one, with those of `advice` where it is read as
+                it usually is, by phones or by characters.
 
         Raises:
             RecognizerError: as `Beam`; or the dictionary cannot be read, or has other phones than the second output.
         """
-        own = "lm" not in given
-        settings = self.advice | given if own else given
+        own = "lm" not in given and bool(self.advice)
         if dictionary is None and own and not {"lexicon", "hotwords"} & given.keys():
             dictionary = self.dictionary
+        suits = (dictionary is None) == (self.dictionary is None)  # weights for phones are not those for characters
+        settings = (self.advice if suits else {"lm": self.advice["lm"]}) | given if own else given
         if dictionary is None:
-            return self, Beam(self.alphabet, **settings)
+            return self, Beam(self.alphabet, prior=self.linear.prior.tolist(), **settings)
         if not self.phones:
             raise ConfigError("dictionary", "the model has learnt no phones", "train it with data.pronunciations")
         if "lexicon" in given:
@@ -145,8 +151,14 @@ class Network(nn.Module):
         if strange := sorted(set(listed.phones) - set(self.phones)):
             what = f"has phones that the network does not ({' '.join(strange[:10])})"
             raise DictionaryError(dictionary, what, "give the dictionary with which it was trained")
-        heard = Heard(self)
-        return heard, Beam(heard.labels, lexicon=listed.spellings(), **settings)
+        heard, output = self.outputs[1]
+        settings = {"prior_weight": DIVIDED} | settings
+        return heard, Beam(heard.labels, prior=output.prior.tolist(), lexicon=listed.spellings(), **settings)
+
+    @property
+    def outputs(self) -> list[tuple[reading.Model, Output]]:
+        """Who reads with each of its outputs, and that output."""
+        return [(self, self.linear), *([] if self.spoken is None else [(Heard(self), self.spoken)])]
 
     @property
     def device(self) -> torch.device:
@@ -156,7 +168,7 @@ class Network(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[B, T, F], [B] -> log-probabilities float32 [B, T', A], [B]."""
         features, lengths = self.features(frames, lengths)
-        return self.linear(features).float().log_softmax(-1), lengths
+        return self.linear.log_probs(features), lengths
 
     def features(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[B, T, F], [B] -> what the last recurrent layer makes of the frames, [B, T', D], [B]."""
@@ -237,7 +249,7 @@ class Heard:
     def infer(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Frames [T_b, F] of several files -> log-probabilities of phones [B, T', A] and lengths [B]."""
         features, lengths = self._network.features(*self._network.batch(rows))
-        return self._output(features).float().log_softmax(-1), lengths
+        return self._output.log_probs(features), lengths
 
 
 def language(path: str | Path) -> Path:

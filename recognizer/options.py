@@ -14,6 +14,7 @@ BEAM = {
     "lm": "lm",
     "lm_weight": "weight",
     "word_bonus": "bonus",
+    "prior_weight": "prior_weight",
     "lexicon": "lexicon",
     "dictionary": "dictionary",
     "hotwords": "hotwords",
@@ -23,7 +24,7 @@ BEAM = {
 """Options for the beam, and what it calls them itself."""
 IDLE = {
     "align": ("decoder", *BEAM, "errors"),
-    "tune": ("lm_weight", "word_bonus", "nbest", "errors", "words", "output_dir"),
+    "tune": ("lm_weight", "word_bonus", "prior_weight", "nbest", "errors", "words", "output_dir"),
 }
 """What nothing would heed beside `--align` and `--tune`."""
 NONE = "none"
@@ -102,6 +103,11 @@ def _decoding(group: argparse._ArgumentGroup) -> None:
         "--word-bonus", metavar="X", type=float, help="added for each of its tokens (default 1.0, or what suits)"
     )
     group.add_argument(
+        "--prior-weight", metavar="X", type=float,
+        help="how much of what the network thinks of labels before it hears anything is taken away, for the language"
+        " model knows better (default 0.2, or what suits)",
+    )  # fmt: skip
+    group.add_argument(
         "--lexicon", metavar="FILE",
         help="only its words are written: one a line, alone or word<TAB>spelling, with as many spellings as it has",
     )  # fmt: skip
@@ -127,7 +133,8 @@ def _tasks(group: argparse._MutuallyExclusiveGroup) -> None:
     )  # fmt: skip
     group.add_argument(
         "--tune", action="store_true",
-        help="read files with references with many weights and bonuses of --lm, and show the error rates and the best",
+        help="read files with references with many values of --lm-weight, --word-bonus and --prior-weight, and show the"
+        " error rates and the best",
     )  # fmt: skip
 
 
@@ -166,7 +173,7 @@ def refuse_unled(options: argparse.Namespace) -> None:
     """
     if options.tune:
         raise ConfigError("--tune", "there is no language model to tune", "name one with --lm")
-    if idle := _given(options, "lm_weight", "word_bonus"):
+    if idle := _given(options, "lm_weight", "word_bonus", "prior_weight"):
         raise ConfigError(idle, "given without a language model", "name one with --lm")
 
 

@@ -25,7 +25,7 @@ from recognizer.console import bar
 from recognizer.decoders.ngram import NGram
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
 from recognizer.metrics import Counts
-from recognizer.network import CALIBRATION, Network, language, opened, spoken
+from recognizer.network import FOUND, Network, language, opened, spoken
 from recognizer.pronunciations import Pronunciations
 from recognizer.tune import Readings
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(given)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        beam = {"weight": options.lm_weight, "bonus": options.word_bonus}
+        beam = {"weight": options.lm_weight, "bonus": options.word_bonus, "prior_weight": options.prior_weight}
         command = shlex.join(["python", "-m", "recognizer.release", *given])
         more = (options.train, options.lm, options.dictionary, beam, command)
         pack(options.checkpoint, options.name, options.val, *more)
@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--lm-weight", metavar="X", type=float, default=0.5, help="see transcribe.py --tune")
     made.add_argument("--word-bonus", metavar="X", type=float, default=1.0)
+    made.add_argument("--prior-weight", metavar="X", type=float, default=0.2)
     return made
 
 
@@ -86,7 +87,7 @@ def pack(
         val: manifests, each measured by itself.
         train: manifests that it learnt from; None: those that the checkpoint names.
         dictionary: how words are spoken; those of the language model are kept.
-        beam: weight and bonus of the language model.
+        beam: weights and bonus that suit the language model.
         command: how this was called, for the card.
 
     Raises:
@@ -124,7 +125,7 @@ def pack(
 def halved(whole: Mapping[str, Any], beam: Mapping[str, float] | None) -> dict[str, Any]:
     """Of a checkpoint what use and fine-tuning need, the weights as float16."""
     weights = {
-        name: weight.half() if weight.is_floating_point() and not name.startswith(CALIBRATION) else weight.clone()
+        name: weight.half() if weight.is_floating_point() and not name.startswith(FOUND) else weight.clone()
         for name, weight in whole["state_dict"].items()
     }
     if not all(bool(weight.isfinite().all()) for weight in weights.values()):

@@ -83,7 +83,7 @@ class Stream:
         frames = frames.to(model.device)[None]
         for place, part in enumerate(self.parts):
             frames, self._states[place] = part.feed(frames, self._states[place], last)
-        (log_probs,) = model.linear(frames).float().log_softmax(-1)
+        (log_probs,) = model.linear.log_probs(frames)
         for label in log_probs.argmax(-1).tolist():
             if label not in (BLANK, self._before):
                 self._labels.append(label)

@@ -132,7 +132,7 @@ def _align(options: argparse.Namespace, models: Models, requests: Sequence[Reque
 
 
 def _tune(options: argparse.Namespace, models: Models, requests: Sequence[Request]) -> int:
-    """Print the error rates for many weights and bonuses, and the flags of the best."""
+    """Print the error rates for many weights, and the flags of the best."""
     from recognizer import reading, tune
 
     if len(models) != 1:
@@ -156,9 +156,9 @@ def _tune(options: argparse.Namespace, models: Models, requests: Sequence[Reques
     readings = tune.Readings(model.alphabet, files, texts)
     with bar(None, "cell") as cells:
 
-        def measure(weight: float, bonus: float) -> tune.Cell:
+        def measure(*setting: float) -> tune.Cell:
             cells.update()
-            return readings.cell(beam, weight, bonus)
+            return readings.cell(beam, *setting)
 
         found = tune.search(measure, beam.characters)
     best = found[0]
@@ -166,7 +166,7 @@ def _tune(options: argparse.Namespace, models: Models, requests: Sequence[Reques
     given = {
         name: getattr(options, name) for name in ("beam", "lm", "lexicon", "dictionary", "hotwords", "hotword_bonus")
     }
-    given |= {"lm_weight": f"{best.weight:g}", "word_bonus": f"{best.bonus:g}"}
+    given |= {"lm_weight": f"{best.weight:g}", "word_bonus": f"{best.bonus:g}", "prior_weight": f"{best.prior:g}"}
     flags = " ".join(f"{flag(name)} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
     say(f"{tune.table(found)}{flags}", sys.stdout)
     return int(failed)

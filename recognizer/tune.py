@@ -1,11 +1,11 @@
-"""Log-probabilities with their texts -> the weight and bonus of a language model that read them best, and the grid."""
+"""Log-probabilities with their texts -> the weights of language model, word bonus and prior that read them best."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -13,14 +13,15 @@ from torch.nn.utils.rnn import pad_sequence
 
 from recognizer.alphabet import Alphabet
 from recognizer.decoders import Beam, Decoder
+from recognizer.decoders.beam import DIVIDED
 from recognizer.metrics import Counts
 from recognizer.reading import written
 
 WEIGHTS, BONUSES = (0.0, 0.4, 0.8, 1.2, 1.6), (-1.0, 0.0, 1.0, 2.0, 3.0)
-"""The coarse grid."""
-FINER = ((0.4, 1.0), (0.2, 0.5), (0.1, 0.25))
-"""Steps of weight and bonus in which the best cell's neighbours are tried until it is better than they; the first leads
-out of the coarse grid where the best lies on its edge."""
+"""The coarse grid, with the usual weight of the prior."""
+FINER = ((0.4, 1.0, 0.2), (0.2, 0.5, 0.2), (0.1, 0.25, 0.1))
+"""Steps of weight, bonus and prior in which the best cell's neighbours are tried until it is better than they; the
+first leads out of the coarse grid where the best lies on its edge."""
 FURTHEST = 8  # moves of one length: far beyond any weight that was ever of use
 ROWS = 64  # are padded to one length together
 
@@ -31,6 +32,7 @@ class Cell:
 
     weight: float
     bonus: float
+    prior: float
     counts: Counts
 
 
@@ -65,50 +67,53 @@ class Readings:
         """The errors of all files together."""
         return Counts.over(self.references, self.texts(decoder))
 
-    def cell(self, beam: Beam, weight: float, bonus: float) -> Cell:
-        """The errors of a beam with another weight and bonus."""
+    def cell(self, beam: Beam, weight: float, bonus: float, prior: float = 0.0) -> Cell:
+        """The errors of a beam with another weight, bonus and weight of the prior."""
         varied = copy.copy(beam)  # the model, the largest part, is shared
-        varied.weight, varied.bonus = weight, bonus
-        return Cell(weight, bonus, self.counts(varied))
+        varied.weight, varied.bonus, varied.prior_weight = weight, bonus, prior
+        return Cell(weight, bonus, prior, self.counts(varied))
 
 
-def search(measure: Callable[[float, float], Cell], spelt: bool = False) -> list[Cell]:
+def search(measure: Callable[[float, float, float], Cell], spelt: bool = False) -> list[Cell]:
     """The cells that were tried, of a coarse grid and then in ever smaller steps around the best; best first.
 
+    The more of the prior is taken away, the less of a bonus is wanted, so these two are moved together.
+
     Args:
-        measure: the errors with a weight and a bonus.
+        measure: the errors with a weight, a bonus and a weight of the prior.
         spelt: fewer errors are judged by characters first, not by words.
     """
 
     def order(cell: Cell) -> tuple[float, ...]:
         errors = cell.counts.words.errors, cell.counts.characters.errors
-        return *(errors[::-1] if spelt else errors), cell.weight, abs(cell.bonus)
+        return *(errors[::-1] if spelt else errors), cell.weight, abs(cell.bonus), cell.prior
 
-    tried: dict[tuple[float, float], Cell] = {}
+    tried: dict[tuple[float, float, float], Cell] = {}
 
-    def look(weights: Sequence[float], bonuses: Sequence[float]) -> Cell:
-        for place in itertools.product(weights, bonuses):
-            rounded = round(place[0], 4), round(place[1], 4)
-            if rounded[0] >= 0 and rounded not in tried:
-                tried[rounded] = measure(*rounded)
+    def look(weights: Iterable[float], bonuses: Iterable[float], priors: Iterable[float]) -> Cell:
+        for place in itertools.product(weights, bonuses, priors):
+            weight, bonus, prior = (round(number, 4) for number in place)
+            if min(weight, prior) >= 0 and (weight, bonus, prior) not in tried:
+                tried[weight, bonus, prior] = measure(weight, bonus, prior)
         return min(tried.values(), key=order)
 
-    best = look(WEIGHTS, BONUSES)
-    for far, wide in FINER:
+    best = look(WEIGHTS, BONUSES, (DIVIDED,))
+    for far, wide, deep in FINER:
         for _ in range(FURTHEST):
             before = best
-            around = (best.weight - far, best.weight, best.weight + far)
-            best = look(around, (best.bonus - wide, best.bonus, best.bonus + wide))
+            bonuses = (best.bonus - wide, best.bonus, best.bonus + wide)
+            look((best.weight,), bonuses, (best.prior - deep, best.prior + deep))
+            best = look((best.weight - far, best.weight, best.weight + far), bonuses, (best.prior,))
             if best is before:
                 break
     return sorted(tried.values(), key=order)
 
 
 def table(cells: Sequence[Cell]) -> str:
-    """The grid: a row for each weight, a column for each bonus, in them WER/CER, and `*` at the first of the cells."""
+    """A row for each weight, a column for each bonus, in them WER/CER with the best prior, `*` at the first cell."""
     shown = {
         (cell.weight, cell.bonus): f"{cell.counts.wer:.1%}/{cell.counts.cer:.1%}{'*' if cell is cells[0] else ' '}"
-        for cell in cells
+        for cell in reversed(cells)
     }
     weights, bonuses = (sorted({key[part] for key in shown}) for part in (0, 1))
     rows = [["weight \\ bonus", *(f"{bonus:g} " for bonus in bonuses)]]

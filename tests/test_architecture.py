@@ -40,6 +40,7 @@ LADDER: dict[str, int] = {
     "manifest": 1,
     "metrics": 1,
     "optimiser": 1,
+    "output": 0,
     "pronunciations": 1,
     "subtitles": 1,
     "decoders.base": 1,

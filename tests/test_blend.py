@@ -9,7 +9,7 @@ import tiny
 import torch
 
 from recognizer import blend
-from recognizer.network import Network
+from recognizer.network import FOUND, Network
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_weights_are_the_mean_and_all_else_is_the_firsts(pair: list[Path]) -> No
     assert blend.main([*map(str, pair[::-1]), "--output", str(pair[0].with_name("mean.ckpt"))]) == 0
     made = torch.load(pair[0].with_name("mean.ckpt"), weights_only=True)
     for name, weight in made["state_dict"].items():
-        wanted = two[name] if name.startswith("calibration.") else (one[name] + two[name]) / 2
+        wanted = two[name] if name.startswith(FOUND) else (one[name] + two[name]) / 2
         torch.testing.assert_close(weight, wanted)
         assert weight.dtype == one[name].dtype
     assert not {"optimizer_states", "learning"} & made.keys() and made["blended"] == [str(path) for path in pair[::-1]]

@@ -17,6 +17,7 @@ from recognizer.calibration import NEUTRAL, Calibration, curve, error, fitted, r
 from recognizer.decoders.base import Hypothesis
 from recognizer.manifest import Utterance
 from recognizer.metrics import Verdicts, hits
+from recognizer.network import FOUND
 from recognizer.reading import ENOUGH, judged
 from recognizer.transcript import Mark, Word, words
 
@@ -170,7 +171,7 @@ def test_a_checkpoint_is_calibrated_on_a_manifest(tmp_path, caplog):
     assert path.read_bytes() == before and not list(tmp_path.glob("*.part"))
     old, new = Recognizer.load(path), Recognizer.load(tmp_path / "new.ckpt")
     for name, weight in old.state_dict().items():
-        assert name.startswith("calibration.") or torch.equal(weight, new.state_dict()[name]), name
+        assert name.startswith(FOUND) or torch.equal(weight, new.state_dict()[name]), name
     (was,), (now,) = (model.transcribe(tmp_path / "1.wav") for model in (old, new))
     assert now.text == was.text == "a" and now.words[0].confidence < was.words[0].confidence
     assert 0 < now.confidence < was.confidence

@@ -11,6 +11,7 @@ from recognizer.batch import Sample, collate
 from recognizer.layers.base import Layer
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
+from recognizer.output import Output
 
 pytestmark = pytest.mark.filterwarnings(  # what Lightning advises
     "ignore::lightning_fabric.utilities.warnings.PossibleUserWarning", "ignore:.*isinstance.treespec"
@@ -86,7 +87,7 @@ def norm(gradients):
 
 def test_probabilities_and_loss_are_of_single_precision_whatever_the_layers_are():
     model = network()
-    model.stem, model.layers, model.linear = Half(), nn.ModuleList(), nn.Linear(16, 3)
+    model.stem, model.layers, model.linear = Half(), nn.ModuleList(), Output(16, 3)
     rows = batch("ab", "ba")
     with torch.autocast("cpu", torch.bfloat16):
         assert model.stem(rows.frames, rows.lengths)[0].dtype == torch.bfloat16

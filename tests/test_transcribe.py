@@ -344,7 +344,7 @@ def test_tuning(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert status == 1 and len([line for line in errors if line.startswith("error: ")]) == 2
     assert any("z.wav: has no text to compare with" in line for line in errors)
     assert any(line.startswith("WER/CER of 2 files; greedy: ") for line in errors)
-    flags = re.fullmatch(r"--beam 4 --lm 'x y.arpa' --lm-weight (\S+) --word-bonus (\S+)", lines[-1])
+    flags = re.fullmatch(r"--beam 4 --lm 'x y.arpa' --lm-weight (\S+) --word-bonus (\S+) --prior-weight \S+", lines[-1])
     assert flags is not None
     heads, rows = lines[0].split()[3:], {line.split()[0]: line for line in lines[1:-1]}
     assert out.count("*") == 1 and "*" in rows[flags[1]] and flags[2] in heads

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 Given = str | Path | Mapping[str, Sequence[str]]
 """A lexicon: a file, or for each word how it is spelt."""
+DIVIDED = 0.2
+"""The usual weight of a prior beside a language model."""
 WAYS = 64  # in which a phrase may be spelt, at most
 
 
@@ -44,6 +46,10 @@ class Beam(Decoder):
     hypothesis names them. Of words that are spelt alike the one is written that the language model finds likeliest
     among the words on both sides of it, or else the first of the list. If no text in the beam ends with a whole word,
     the answer is the likeliest one, back to where it was whole.
+
+    With a prior p(label), what is searched is not the matrix but p(label | frame) / p(label) ^ `prior_weight`, brought
+    to the sum 1 again: what a network thinks of labels before it hears anything, a language model knows better
+    (Bourlard & Morgan 1994; Miao, Gowayyed & Metze 2015). Scores and confidences are those of what is searched.
 
     Hotwords earn `hotword_bonus` for each time that one is written as a word of its own (where no label is a space:
     anywhere), whatever its case. A part of it is lent while one is being written, and taken back if it turns out to be
@@ -68,6 +74,8 @@ class Beam(Decoder):
         lexicon: the only words that may be written: a file (see `Lexicon`), or for each word how the labels spell it.
         hotwords: words and phrases that are expected.
         hotword_bonus: ln, added for each of them that is written.
+        prior: for each label ln of how often it is taken, up to a constant; None: all alike, which changes nothing.
+        prior_weight: see above; None: 0.2 with a language model, and 0 without.
 
     Raises:
         ConfigError: a setting outside its range, or labels that do not fit together.
@@ -92,6 +100,8 @@ class Beam(Decoder):
         lexicon: Given | None = None,
         hotwords: Sequence[str] = (),
         hotword_bonus: float = 2.0,
+        prior: Sequence[float] | None = None,
+        prior_weight: float | None = None,
     ) -> None:
         self.alphabet = labels if isinstance(labels, Alphabet) else None
         self.labels = ("", *labels.characters) if isinstance(labels, Alphabet) else tuple(labels)
@@ -99,13 +109,18 @@ class Beam(Decoder):
         self.bonus = (0.0 if lm is None else 1.0) if bonus is None else float(bonus)
         self.weight, self.unknown, self.hotword_bonus = float(weight), float(unknown), float(hotword_bonus)
         self.token_floor, self.beam_floor = float(token_floor), float(beam_floor)
+        self.prior = None if prior is None else torch.tensor(prior, dtype=torch.float32)
+        self.prior_weight = (0.0 if lm is None else DIVIDED) if prior_weight is None else float(prior_weight)
         for name, count in (("width", width), ("nbest", nbest), ("threads", 1 if threads is None else threads)):
             if count < 1:
                 raise ConfigError(name, f"is {count}", "give a whole number of at least 1")
         if not (0 <= self.weight < math.inf and math.isfinite(self.bonus)):
             raise ConfigError("weight, bonus", f"are {weight} and {bonus}", "give finite numbers, no negative weight")
-        if not 0 <= self.hotword_bonus < math.inf:
-            raise ConfigError("hotword_bonus", f"is {hotword_bonus}", "give a finite number of at least 0")
+        for name, factor in (("hotword_bonus", self.hotword_bonus), ("prior_weight", self.prior_weight)):
+            if not 0 <= factor < math.inf:
+                raise ConfigError(name, f"is {factor}", "give a finite number of at least 0")
+        if self.prior is not None and not (len(self.prior) == len(self.labels) and self.prior.isfinite().all()):
+            raise ConfigError("prior", f"is {prior}", f"give {len(self.labels)} finite numbers, one for each label")
         if isinstance(hotwords, str):
             raise ConfigError("hotwords", f"is one text, {hotwords!r}", "give a list of words and phrases")
         for name, floor in (("unknown", unknown), ("token_floor", token_floor), ("beam_floor", beam_floor)):
@@ -213,13 +228,19 @@ class Beam(Decoder):
         if labels != len(self.labels):
             remedy = "give the labels of the network that made them, the blank among them"
             raise DecoderError("log_probs", f"have {labels} labels, the decoder {len(self.labels)}", remedy)
-        matrices = log_probs.detach().to("cpu", torch.float32).contiguous().numpy()
+        matrices = self._divided(log_probs.detach().to("cpu", torch.float32)).contiguous().numpy()
         parts = [matrices[row, :length] for row, length in enumerate(lengths.tolist())]
         workers = min(self.threads or _cores(), rows)
         if workers < 2:
             return [self._row(part) for part in parts]
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             return list(pool.map(self._row, parts))
+
+    def _divided(self, log_probs: Tensor) -> Tensor:
+        """Without the prior, as far as `prior_weight` says."""
+        if self.prior is None or not self.prior_weight:
+            return log_probs
+        return (log_probs - self.prior_weight * self.prior).log_softmax(-1)
 
     def _row(self, matrix: NDArray[np.float32]) -> list[Hypothesis]:
         from recognizer.decoders.answers import Tables, total  # Numba takes a second to load
