@@ -153,7 +153,7 @@ class Network(nn.Module):
             raise DictionaryError(dictionary, what, "give the dictionary with which it was trained")
         heard, output = self.outputs[1]
         settings = {"prior_weight": DIVIDED} | settings
-        return heard, Beam(heard.labels, prior=output.prior.tolist(), lexicon=listed.spellings(), **settings)
+        return heard, Beam(heard.labels, prior=output.prior.tolist(), lexicon=listed.listed, **settings)
 
     @property
     def outputs(self) -> list[tuple[reading.Model, Output]]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import gzip
 import re
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from recognizer import lines
 from recognizer.errors import DictionaryError
 
 SPACE = 1
@@ -21,6 +21,7 @@ SPACE = 1
 PHONES = 2
 """The label of the first phone."""
 VARIANT = re.compile(r"(?<=.)\(\d+\)$")  # CMUdict's mark of a word's second pronunciation
+NUMBER = re.compile(r"\d*\.?\d*")  # of a probability
 COMMENT = (";;;", "#")
 
 
@@ -57,12 +58,15 @@ class Pronunciations:
             DictionaryError: it cannot be read, a line has a word without phones, or there is none.
         """
         listed: dict[str, list[tuple[str, ...]]] = {}
-        for number, line in enumerate(_lines(Path(path)), start=1):
+        wanted = "a line WORD PHONE PHONE ... for each word"
+        for number, line in enumerate(lines.read(path, DictionaryError, wanted), start=1):
             fields = line.split()
             if not fields or line.startswith(COMMENT):
                 continue
-            word, rest = VARIANT.sub("", fields[0]), fields[1:]
-            while rest and _number(rest[0]):
+            word, rest = fields[0], fields[1:]
+            if word.endswith(")"):
+                word = VARIANT.sub("", word)
+            while rest and rest[0][0] in "0123456789." and NUMBER.fullmatch(rest[0]):
                 rest = rest[1:]
             if not rest:
                 raise DictionaryError(f"{path}, line {number}", f"{fields[0]!r} has no phones", "write: WORD PHONE ...")
@@ -75,16 +79,12 @@ class Pronunciations:
 
     def write(self, path: str | Path) -> None:
         """The same as a gzipped file, which `read` reads; the same bytes each time."""
-        lines = [f"{word}\t{' '.join(way)}\n" for word, ways in self.listed.items() for way in ways]
-        Path(path).write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
+        written = [f"{word}\t{' '.join(way)}\n" for word, ways in self.listed.items() for way in ways]
+        Path(path).write_bytes(gzip.compress("".join(written).encode(), mtime=0))
 
     def only(self, words: Iterable[str]) -> Pronunciations:
         """Of these words those that are listed."""
         return Pronunciations({word: self.listed[word] for word in words if word in self.listed})
-
-    def spellings(self) -> dict[str, list[str]]:
-        """For a `Lexicon`: each word, and its pronunciations with spaces between the phones."""
-        return {word: [" ".join(way) for way in ways] for word, ways in self.listed.items()}
 
     def encode(self, text: str) -> list[int] | None:
         """The labels of a text, each word as it is usually spoken; None if a word is not listed."""
@@ -109,24 +109,3 @@ class Pronunciations:
 def written(phones: Iterable[str]) -> tuple[str, ...]:
     """What each label of a network's second output writes."""
     return ("", " ", *phones)
-
-
-def _number(field: str) -> bool:
-    return field.replace(".", "", 1).isdecimal()
-
-
-def _lines(path: Path) -> Iterator[str]:
-    remedy = "give a text file, plain or gzipped, with a line WORD PHONE PHONE ... for each word"
-    try:
-        content = path.read_bytes()
-        if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
-        yield from content.decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise DictionaryError(path, f"cannot be opened ({error.strerror or error})", remedy) from error
-    except (EOFError, zlib.error) as error:
-        raise DictionaryError(path, f"cannot be unpacked ({error})", remedy) from error
-    except UnicodeDecodeError as error:
-        raise DictionaryError(
-            path, f"is not UTF-8 ({error.reason} at byte {error.start})", "save it as UTF-8"
-        ) from error

@@ -136,7 +136,7 @@ def test_what_is_no_list_of_words_is_explained(tmp_path: Path, content: bytes, w
 
 
 def test_folders_and_missing_files_are_explained(tmp_path: Path) -> None:
-    for path, words in ((tmp_path, "is a folder"), (tmp_path / "none", "cannot be opened")):
+    for path, words in ((tmp_path, "Is a directory"), (tmp_path / "none", "cannot be opened")):
         with pytest.raises(DecoderError, match=words):
             Beam(LABELS, lexicon=str(path))
 

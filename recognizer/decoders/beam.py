@@ -7,7 +7,7 @@ import itertools
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,13 @@ from recognizer.alphabet import BLANK, Alphabet
 from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.base import Decoder, Hypothesis
 from recognizer.decoders.hotwords import Hotwords
-from recognizer.decoders.lexicon import Lexicon, Speller
+from recognizer.decoders.lexicon import Given, Lexicon, Speller
 from recognizer.decoders.ngram import NGram
 from recognizer.decoders.spellings import Spellings
 from recognizer.errors import ConfigError, DecoderError
 
 log = logging.getLogger(__name__)
 
-Given = str | Path | Mapping[str, Sequence[str]]
-"""A lexicon: a file, or for each word how it is spelt."""
 DIVIDED = 0.2
 """The usual weight of a prior beside a language model."""
 WAYS = 64  # in which a phrase may be spelt, at most
@@ -175,7 +173,7 @@ class Beam(Decoder):
         if lexicon.missing:
             shown = " ".join(lexicon.missing[:10])
             log.warning("%s: %d words cannot be spelt with the labels: %s", lexicon.name, len(lexicon.missing), shown)
-        tokens, values = [-1] * len(lexicon.words), np.zeros(len(lexicon.words))
+        tokens, values = [-1] * len(lexicon.words), [0.0] * len(lexicon.words)
         if (lm := self.lm) is not None and not self.characters:
             tokens = [lm.index.get(word, -1) for word in lexicon.words]
             fitting = sum(token >= 0 for token in tokens)
@@ -184,9 +182,11 @@ class Beam(Decoder):
                 raise DecoderError(self._name, f"lists none of the {total} words of {lexicon.name}", remedy)
             log.info("%s: lists %d of the %d words of %s", self._name, fitting, total, lexicon.name)
             unknown = self.unknown + (float(lm.value[lm.other + 1]) if lm.other >= 0 else 0.0)
-            values = np.array([float(lm.value[token + 1]) if token >= 0 else unknown for token in tokens])
+            listed = lm.value.tolist()
+            values = [listed[token + 1] if token >= 0 else unknown for token in tokens]
         entries, first = lexicon.entries(tokens)
-        return [(labels, entry, float(values[lexicon.spellings[labels]].max())) for labels, entry in first], entries
+        alike = lexicon.spellings
+        return [(labels, entry, max(values[word] for word in alike[labels])) for labels, entry in first], entries
 
     def _fits(self, fitting: int, total: int, what: str, lm: NGram) -> None:
         """Say how much of a language model can be used, and refuse it if that is nothing."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import gzip
 import itertools
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recognizer import lines
 from recognizer.alphabet import Alphabet
 from recognizer.errors import DecoderError
 
@@ -45,10 +43,10 @@ class Speller:
         places = enumerate(labels)
         self.folds = tuple(-1 if place == blank else self._folded[label.casefold()] for place, label in places)
 
-    def spell(self, word: str) -> list[int]:
-        """The labels of a word; none if it cannot be written. Spaces, if there are any, stand between its labels."""
-        if " " in word:
-            found = [self.numbers.get(label, -1) for label in word.split()]
+    def spell(self, word: str | tuple[str, ...]) -> list[int]:
+        """The labels of a word, or of what its labels write one by one; none if it cannot be written."""
+        if isinstance(word, tuple):
+            found = [self.numbers.get(label, -1) for label in word]
             return [] if -1 in found else found
         return _cut(self._normal(word), self._written, self.numbers)
 
@@ -81,14 +79,18 @@ def _cut(text: str, pattern: re.Pattern[str], table: Mapping[str, int]) -> list[
     return [table[piece] for piece in found] if sum(map(len, found)) == len(text) else []
 
 
+Given = str | Path | Mapping[str, Sequence[str]] | Mapping[str, Sequence[tuple[str, ...]]]
+"""Of a `Lexicon`."""
+
+
 class Lexicon:
     """The only words that may be written, and their spellings.
 
     Args:
-        given: a file, or for each word its spellings, as the labels write them (in one piece, or with spaces between
-            the labels); none: as it is written. In a file,
-            plain or gzipped, in UTF-8, stands one word a line, followed, if it is spelt otherwise than it is written,
-            by its spellings, all parted by tabs. The spellings of several lines with the same word add up.
+        given: a file, or for each word its spellings: in one piece, or as a tuple of what its labels write; none: as
+            it is written. In a file, plain or gzipped, in UTF-8, stands one word a line, followed, if it is spelt
+            otherwise than it is written, by its spellings, all parted by tabs. The spellings of several lines with the
+            same word add up.
         speller: takes the spellings apart.
 
     Attributes:
@@ -101,7 +103,7 @@ class Lexicon:
         DecoderError: it cannot be read, with the line; or none of its words can be written.
     """
 
-    def __init__(self, given: str | Path | Mapping[str, Sequence[str]], speller: Speller) -> None:
+    def __init__(self, given: Given, speller: Speller) -> None:
         self.name = "the lexicon" if isinstance(given, Mapping) else str(given)
         listed = given if isinstance(given, Mapping) else read(Path(given))
         self.missing: list[str] = []
@@ -140,21 +142,14 @@ def read(path: Path) -> dict[str, list[str]]:
         DecoderError: it cannot be read; with the line, where there is one.
     """
     found: dict[str, list[str]] = {}
-    with _mistakes(path):
-        content = path.read_bytes()
-        if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
+    for number, line in enumerate(lines.read(path, DecoderError, "one word a line"), start=1):
         where = f"{path}, line {number}"
-        try:
-            word, *spellings = (field.strip() for field in line.decode().split("\t"))
-        except UnicodeDecodeError:
-            raise DecoderError(where, f"is not UTF-8: {line[:40]!r}", "save it as UTF-8") from None
+        word, *spellings = (field.strip() for field in line.split("\t"))
         if not word and not any(spellings):
             continue
         for field in (word, *spellings):
             if not field:
-                raise DecoderError(where, f"{line.decode()[:40]!r} has an empty field", "write: word TAB spelling")
+                raise DecoderError(where, f"{line[:40]!r} has an empty field", "write: word TAB spelling")
             if len(field.split()) > 1:
                 remedy = "one word a line; a tab parts it from its spellings, which are written without spaces"
                 raise DecoderError(where, f"{field[:40]!r} holds a space", remedy)
@@ -162,16 +157,3 @@ def read(path: Path) -> dict[str, list[str]]:
     if not found:
         raise DecoderError(path, "lists no words", "write one a line")
     return found
-
-
-@contextlib.contextmanager
-def _mistakes(path: Path) -> Iterator[None]:
-    remedy = "give a text file with one word a line, plain or gzipped"
-    try:
-        yield
-    except IsADirectoryError as error:
-        raise DecoderError(path, "is a folder", remedy) from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DecoderError(path, f"cannot be unpacked ({error})", remedy) from error
-    except OSError as error:
-        raise DecoderError(path, f"cannot be opened ({error.strerror})", "check the path") from error
