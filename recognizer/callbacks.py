@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -87,6 +89,27 @@ class Wait(lightning.Callback):
 
 def _share(then: tuple[float, float], now: tuple[float, float]) -> float:
     return (now[1] - then[1]) / max(1e-9, now[0] - then[0])
+
+
+class Terminated(lightning.Callback):
+    """SIGTERM, by which clusters end a run, to any of its processes ends all of them behind the same step.
+
+    Lightning's own handler shares the news from within the signal, where it may cross a gradient on its way: then one
+    process ends, and the others wait for it.
+    """
+
+    asked = False
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._ask)  # Lightning puts back what stood there before
+
+    def _ask(self, *_: Any) -> None:
+        self.asked = True
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.strategy.reduce_boolean_decision(self.asked, all=False):
+            trainer._signal_connector.received_sigterm = True
 
 
 class _Kept(ModelCheckpoint):

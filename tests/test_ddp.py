@@ -3,7 +3,9 @@
 import math
 import multiprocessing
 import os
+import signal
 import socket
+from pathlib import Path
 
 import pytest
 import tiny
@@ -31,8 +33,8 @@ pytestmark = [
 class Notes(Callback):
     """Writes down what one process has seen: its utterances, the first step's gradients, and all that was logged."""
 
-    def __init__(self, path, gone):
-        self.path, self.gone = path, gone
+    def __init__(self, path, gone, told=()):
+        self.path, self.gone, self.told = path, gone, told
         self.seen, self.gradients, self.batches = [], None, []
 
     def on_train_start(self, trainer, pl_module):
@@ -43,6 +45,8 @@ class Notes(Callback):
         self.seen.append((trainer.current_epoch, [one.path for one in batch.utterances if one != HOLLOW]))
         if not self.batches:
             self.batches.append(batch)
+        if trainer.global_step == 1 and trainer.global_rank in self.told:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         if self.gradients is None:
@@ -69,7 +73,7 @@ def table(tmp_path_factory):
     return folder / "train.tsv"
 
 
-def run(folder, table, world, *flags, gone=None):
+def run(folder, table, world, *flags, gone=None, told=()):
     """Train in `world` processes, each started as torchrun starts them; the notes of each."""
     folder.mkdir()
     with socket.socket() as free:
@@ -81,7 +85,7 @@ def run(folder, table, world, *flags, gone=None):
     places = [folder / f"rank{rank}" for rank in range(world)]
     spawn = multiprocessing.get_context("fork")
     children = [
-        spawn.Process(target=_child, args=(place, given, port, rank, gone)) for rank, place in enumerate(places)
+        spawn.Process(target=_child, args=(place, given, port, rank, gone, told)) for rank, place in enumerate(places)
     ]
     for child in children:
         child.start()
@@ -95,7 +99,7 @@ def run(folder, table, world, *flags, gone=None):
     return [torch.load(place.with_suffix(".pt"), weights_only=False) for place in places]
 
 
-def _child(place, flags, port, rank, gone):
+def _child(place, flags, port, rank, gone, told):
     os.chdir(place.parent)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
     torch.set_num_threads(1)
@@ -103,10 +107,13 @@ def _child(place, flags, port, rank, gone):
 
     def noted(self):
         before(self)
-        self.trainer_defaults["callbacks"].append(Notes(place, gone))
+        self.trainer_defaults["callbacks"].append(Notes(place, gone, told))
 
     train._CLI.before_instantiate_classes = noted
-    train.train(flags)
+    try:
+        train.train(flags)
+    except KeyboardInterrupt as stop:
+        torch.save(str(Path(str(stop)).resolve()), place.with_suffix(".pt"))
     os._exit(0)
 
 
@@ -183,6 +190,14 @@ def test_error_rates_are_those_of_one_process(two, table, tmp_path):
     (one,) = run(tmp_path / "one", table, 1, *flags)
     for name in ("val_loss", "val_blank", "val_cer", "val_wer", "val_mer", "val_wil"):
         assert one["logged"][name] == pytest.approx(notes[0]["logged"][name], rel=1e-5), name
+
+
+@pytest.mark.parametrize("told", [(0, 1), (1,)], ids=["all", "one"])
+def test_a_signal_to_end_ends_all_processes_and_leaves_a_checkpoint(table, tmp_path, told):
+    flags = ["--data.batch_frames=70", "--trainer.max_epochs=9"]
+    paths = run(tmp_path / "two", table, 2, *flags, told=told)
+    assert len(set(paths)) == 1 and Path(paths[0]).name == "last.ckpt"
+    assert torch.load(paths[0], weights_only=True)["global_step"] == 2
 
 
 def test_fewer_utterances_than_processes_and_a_file_that_is_gone(table, tmp_path):
