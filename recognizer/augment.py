@@ -18,6 +18,8 @@ class Augment:
         feature_masks: most bands of features set to zero.
         feature_width: features of the widest.
         stretch: time is stretched or squeezed by up to this share, by linear interpolation.
+        warp: features are moved up or down by up to this share of their place, as if a vocal tract were shorter or
+            longer (Jaitly & Hinton 2013); for features in order, such as bands, and not for pen or MFCC.
         noise: deviation of the normal noise added to every value.
     """
 
@@ -28,19 +30,24 @@ class Augment:
         feature_masks: int = 0,
         feature_width: int = 12,
         stretch: float = 0.0,
+        warp: float = 0.0,
         noise: float = 0.0,
     ) -> None:
-        if not 0 <= stretch < 1 or min(time_masks, time_width, feature_masks, feature_width) < 0 or noise < 0:
-            raise ConfigError("augment", f"stretch {stretch}, noise {noise} or a mask is out of range", "use >= 0, < 1")
+        shares = all(0 <= share < 1 for share in (stretch, warp))
+        if not shares or min(time_masks, time_width, feature_masks, feature_width, noise) < 0:
+            what = f"stretch {stretch}, warp {warp}, noise {noise} or a mask is out of range"
+            raise ConfigError("augment", what, "use >= 0, < 1")
         self.time_masks, self.time_width = time_masks, time_width
         self.feature_masks, self.feature_width = feature_masks, feature_width
-        self.stretch, self.noise = stretch, noise
+        self.stretch, self.warp, self.noise = stretch, warp, noise
 
     def __call__(self, frames: Tensor, chance: numpy.random.Generator) -> Tensor:
         """A new [T', F]; the frames given stay as they are."""
         if self.stretch:
             count = max(1, round(len(frames) * chance.uniform(1 - self.stretch, 1 + self.stretch)))
             frames = torch.nn.functional.interpolate(frames.T[None], count, mode="linear", align_corners=False)[0].T
+        if self.warp:
+            frames = _warped(frames, chance.uniform(1 - self.warp, 1 + self.warp))
         frames = frames.clone()
         if self.noise:
             frames += self.noise * torch.from_numpy(chance.standard_normal(tuple(frames.shape), dtype=numpy.float32))
@@ -51,6 +58,14 @@ class Augment:
             begin, stop = _piece(frames.shape[1], min(self.feature_width, frames.shape[1] // 2), chance)
             frames[:, begin:stop] = 0.0
         return frames
+
+
+def _warped(frames: Tensor, factor: float) -> Tensor:
+    """Feature f becomes what stood at f * factor, between two features a mixture; at the end the last goes on."""
+    last = frames.shape[1] - 1
+    place = (torch.arange(last + 1) * factor).clamp_max(last)
+    low = place.long()
+    return torch.lerp(frames[:, low], frames[:, (low + 1).clamp_max(last)], place - low)
 
 
 def _piece(length: int, widest: int, chance: numpy.random.Generator) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from recognizer.errors import ConfigError
 SETTINGS = [
     {},
     {"time_masks": 0, "stretch": 0.2},
+    {"time_masks": 0, "warp": 0.3},
     {"time_masks": 4, "time_width": 50, "feature_masks": 3, "feature_width": 90, "noise": 0.1, "stretch": 0.3},
 ]
 
@@ -43,6 +44,17 @@ def test_stretch_keeps_within_its_share():
     assert min(sizes) in range(90, 94) and max(sizes) in range(107, 111)
 
 
+def test_warped_features_keep_their_order_and_stay_within_the_share():
+    ramp = torch.arange(80.0).expand(3, 80)
+    seen = [Augment(0, warp=0.2)(ramp, numpy.random.default_rng(seed))[0] for seed in range(40)]
+    factors = [float(row[40] / 40) for row in seen]
+    assert 0.8 <= min(factors) < 0.85 and 1.15 < max(factors) <= 1.2
+    for row, factor in zip(seen, factors, strict=True):
+        torch.testing.assert_close(row, (torch.arange(80) * factor).clamp_max(79), rtol=1e-4, atol=1e-3)
+
+
 def test_values_out_of_range_are_refused():
     with pytest.raises(ConfigError, match="stretch 1"):
         Augment(stretch=1.5)
+    with pytest.raises(ConfigError, match="warp 1"):
+        Augment(warp=1)
