@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import pickle
 import warnings
 import zipfile
@@ -30,6 +31,8 @@ from recognizer.manifest import Utterance
 from recognizer.output import Output
 from recognizer.pronunciations import Pronunciations, written
 from recognizer.transcript import Transcript
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 """Of the checkpoint's layout: raised when an older program could no longer read a newer file."""
@@ -128,8 +131,8 @@ class Network(nn.Module):
         """A beam, and what it reads: phones, if there is a dictionary of them, or characters.
 
         Args:
-            dictionary: how words are spoken. None: its own, if it has one, with its own language model; but a lexicon
-                and hotwords, of which there may be none in it, are written with characters.
+            dictionary: how words are spoken. None: its own, if it has one, with its own language model; but a lexicon,
+                and hotwords that it does not list, are written with characters.
             given: arguments of the `Beam`; without `lm` the model's own one, with those of `advice` where it is read as
                 it usually is, by phones or by characters.
 
@@ -137,17 +140,20 @@ class Network(nn.Module):
             RecognizerError: as `Beam`; or the dictionary cannot be read, or has other phones than the second output.
         """
         own = "lm" not in given and bool(self.advice)
-        if dictionary is None and own and not {"lexicon", "hotwords"} & given.keys():
+        listed = None
+        if dictionary is not None:
+            if not self.phones:
+                raise ConfigError("dictionary", "the model has learnt no phones", "train it with data.pronunciations")
+            if "lexicon" in given:
+                raise ConfigError("dictionary", "a lexicon is given, too", "leave the one or the other out")
+            listed = Pronunciations.read(dictionary)
+        elif own and self.dictionary is not None and "lexicon" not in given:
             dictionary = self.dictionary
-        suits = (dictionary is None) == (self.dictionary is None)  # weights for phones are not those for characters
+            listed = _listing(Pronunciations.read(dictionary), given.get("hotwords", ()), self.phones)
+        suits = (listed is None) == (self.dictionary is None)  # weights for phones are not those for characters
         settings = (self.advice if suits else {"lm": self.advice["lm"]}) | given if own else given
-        if dictionary is None:
+        if listed is None:
             return self, Beam(self.alphabet, prior=self.linear.prior.tolist(), **settings)
-        if not self.phones:
-            raise ConfigError("dictionary", "the model has learnt no phones", "train it with data.pronunciations")
-        if "lexicon" in given:
-            raise ConfigError("dictionary", "a lexicon is given, too", "leave the one or the other out")
-        listed = Pronunciations.read(dictionary)
         if strange := sorted(set(listed.phones) - set(self.phones)):
             what = f"has phones that the network does not ({' '.join(strange[:10])})"
             raise DictionaryError(dictionary, what, "give the dictionary with which it was trained")
@@ -250,6 +256,24 @@ class Heard:
         """Frames [T_b, F] of several files -> log-probabilities of phones [B, T', A] and lengths [B]."""
         features, lengths = self._network.features(*self._network.batch(rows))
         return self._output.log_probs(features), lengths
+
+
+def _listing(listed: Pronunciations, hotwords: Sequence[str], phones: Sequence[str]) -> Pronunciations | None:
+    """The dictionary, if all hotwords stand in it or, where the phones are those of English, can be said."""
+    _, lost = listed.missing(hotwords)
+    if not lost:
+        return listed
+    from recognizer import english  # opens eSpeak NG, which is seldom asked
+
+    said = {}
+    if set(phones) == set(english.PHONES.values()):
+        speaker = english.Speaker()
+        said = {word.casefold(): way for word in lost if (way := speaker.phones(word))}
+        log.info("hotwords, as eSpeak NG says them: %s", ", ".join(f"{word} {' '.join(said[word])}" for word in said))
+    if silent := [word for word in lost if word.casefold() not in said]:
+        log.warning("read by characters, since the dictionary does not list the hotwords %s", ", ".join(silent))
+        return None
+    return Pronunciations({**listed.listed, **{word: [way] for word, way in said.items()}})
 
 
 def language(path: str | Path) -> Path:

@@ -100,7 +100,7 @@ class Pronunciations:
         """How many of the texts have words that are not listed, and how often each such word occurs."""
         count, words = 0, Counter[str]()
         for text in texts:
-            found = [word for word in text.split() if not {word, word.casefold()} & self._labels.keys()]
+            found = [word for word in text.split() if not {word, word.casefold()} & self.listed.keys()]
             words.update(found)
             count += bool(found)
         return count, words

@@ -48,7 +48,7 @@ class Judge:
                 return None
         groups = [group for group in groups if group]
         gain, words = self._language(text, groups)
-        return gain + self.hotword_bonus * self._hits(text), tuple(words) if self.lexicon is not None else None
+        return gain + self._hot(text), tuple(words) if self.lexicon is not None else None
 
     def _words(self, group: str) -> list[str]:
         assert self.lexicon is not None
@@ -77,12 +77,21 @@ class Judge:
             found.append((self.weight * value + self.bonus * len(words), [*words]))
         return max(found, key=lambda one: one[0])
 
-    def _hits(self, text: str) -> int:
-        """How often one of the hotwords stands there: as words of their own where there are spaces."""
+    def _hot(self, text: str) -> float:
+        """What hotwords earn that stand there: as words of their own where there are spaces."""
         edge = " " if " " in self.labels else ""
         field = f"{edge}{text}{edge}".lower()
-        wanted = {f"{edge}{way}{edge}".lower() for phrase in self.hotwords for way in self._ways(phrase)}
-        return sum(field.startswith(way, place) for way in wanted for place in range(len(field)))
+        wanted: dict[str, float] = {}
+        for phrase in self.hotwords:
+            worth = self.hotword_bonus
+            if self.kind == "words" and self.model is not None:
+                lost = sum(not {word, word.lower()} & self.model.index.keys() for word in phrase.split())
+                worth -= self.weight * self.unknown * lost
+            for way in self._ways(phrase):
+                written = f"{edge}{way}{edge}".lower()
+                wanted[written] = max(worth, wanted.get(written, 0.0))
+        places = range(len(field))
+        return sum(worth for way, worth in wanted.items() for place in places if field.startswith(way, place))
 
     def _ways(self, phrase: str) -> list[str]:
         """How a hotword may be spelt: as it stands, or as the lexicon spells its words."""

@@ -57,6 +57,7 @@ LADDER: dict[str, int] = {
     "shards": 2,
     "writers": 2,
     "decoders": 3,
+    "english": 3,
     "frontends": 3,
     "lanes": 3,
     "layers": 3,

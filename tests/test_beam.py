@@ -73,7 +73,7 @@ def test_the_order_is_that_of_every_text(
 ) -> None:
     settings = {"weight": weight, "bonus": bonus, "unknown": -3.0, "lexicon": LEXICON if closed else None}
     if hot:
-        settings |= {"hotwords": ["aB", "a", "b ab", "a a b"], "hotword_bonus": 1.25}
+        settings |= {"hotwords": ["aB", "a", "b ab", "a a b", "bb", "a bba"], "hotword_bonus": 1.25}
     labels = ["", *"ab A"]  # A is in no word of the models
     decoder = Beam(labels, lm=models.get(kind), **settings, **EVERYTHING)
     judge = Judge(labels, models.get(kind), kind, **settings)

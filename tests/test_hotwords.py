@@ -131,7 +131,8 @@ def test_settings_out_of_range_are_refused(settings: dict[str, object]) -> None:
 def test_every_occurrence_is_paid_once_and_no_step_rises_further_than_announced(
     space: int, phrases: list[list[int]], seed: int
 ) -> None:
-    hot = Hotwords.of(phrases, 3, space, 2.0)
+    worth = {tuple(phrase): 2.0 + place for place, phrase in enumerate(phrases)}
+    hot = Hotwords.of(worth, 3, space)
     chance = random.Random(seed)
     text = [chance.randrange(0 if space == 0 else 1, 3) for _ in range(12)]
     node, paid = 0, 0.0
@@ -144,9 +145,10 @@ def test_every_occurrence_is_paid_once_and_no_step_rises_further_than_announced(
         assert paid + hot.earned[node, PART] <= before + rise + 1e-9 and lent >= 0
     paid += hot.earned[node, WHOLE] if space == 0 else 0.0
     field = [0, *text, 0] if space == 0 else text
-    wanted = {(0, *phrase, 0) if space == 0 else tuple(phrase) for phrase in phrases}
-    places = itertools.product(wanted, range(len(field)))
-    assert paid == 2.0 * sum(tuple(field[place : place + len(phrase)]) == phrase for phrase, place in places)
+    wanted = {(0, *phrase, 0) if space == 0 else phrase: value for phrase, value in worth.items()}
+    places = itertools.product(wanted.items(), range(len(field)))
+    hits = [value for (phrase, value), place in places if tuple(field[place : place + len(phrase)]) == phrase]
+    assert paid == sum(hits)
 
 
 def step(hot: Hotwords, node: int, label: int, space: int) -> int:

@@ -214,6 +214,8 @@ def test_phones_are_read_with_the_dictionary_and_characters_without(flags):
     assert "S" in model.beam()[0].labels
     for given in ({"hotwords": ["lake"]}, {"lexicon": {"sea": ["sea"]}}, {"lm": None}):
         assert model.beam(**given)[0] is model
+    for given in ({"hotwords": ["the Sea", "see"]}, {"hotwords": []}, {"width": 3}):
+        assert "S" in model.beam(**given)[0].labels
     assert model.beam("words.dict", lm=None, hotwords=["sea"])[0] is not model
     with pytest.raises(ConfigError, match="leave the one or the other out"):
         model.beam("words.dict", lexicon={"sea": ["sea"]})

@@ -50,8 +50,8 @@ class Beam(Decoder):
     (Bourlard & Morgan 1994; Miao, Gowayyed & Metze 2015). Scores and confidences are those of what is searched.
 
     Hotwords earn `hotword_bonus` for each time that one is written as a word of its own (where no label is a space:
-    anywhere), whatever its case. A part of it is lent while one is being written, and taken back if it turns out to be
-    another.
+    anywhere), whatever its case, and get back what `unknown` costs those of their words that the model does not list.
+    A part of that is lent while one is being written, and taken back if it turns out to be another.
 
     Args:
         labels: an Alphabet, or what each label writes, one string each; what stands at `blank` is of no matter.
@@ -204,17 +204,26 @@ class Beam(Decoder):
                 for word in words:
                     folded = [self.speller.folds[label] for label in labels]
                     listed.setdefault(self.lexicon.words[word].casefold(), []).append(folded)
-        phrases, lost = list[list[int]](), list[str]()
+        phrases, lost = dict[tuple[int, ...], float](), list[str]()
         for phrase in hotwords:
             ways = [listed.get(word.casefold()) or [self.speller.fold(word)] for word in phrase.split()]
             if not ways or not all(map(all, ways)) or (len(ways) > 1 and self.space < 0):
                 lost.append(phrase)
                 continue
+            worth = self.hotword_bonus + self._strange(phrase.split())
             for way in itertools.islice(itertools.product(*ways), WAYS):
-                phrases.append([label for word in way for label in (self.space, *word)][1:])
+                labels = tuple(label for word in way for label in (self.space, *word))[1:]
+                phrases[labels] = max(worth, phrases.get(labels, 0.0))
         if lost:
             log.warning("hotwords: %d cannot be spelt with the labels: %s", len(lost), ", ".join(lost[:10]))
-        return Hotwords.of(phrases, len(self.labels), self.space, self.hotword_bonus)
+        return Hotwords.of(phrases, len(self.labels), self.space)
+
+    def _strange(self, words: Sequence[str]) -> float:
+        """What `unknown` costs these words if they are written, to be given back: they are expected."""
+        if self.lm is None or self.characters:
+            return 0.0
+        count = sum(not {word, word.casefold()} & self.lm.index.keys() for word in words)
+        return -self.weight * self.unknown * count
 
     def text(self, hypothesis: Hypothesis) -> str:
         """What the labels of a hypothesis write, one after the other; with a lexicon the words that they stand for."""

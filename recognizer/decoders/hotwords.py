@@ -8,7 +8,7 @@ for each occurrence, nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -36,14 +36,16 @@ class Hotwords(NamedTuple):
     dead: int
 
     @classmethod
-    def of(cls, phrases: Iterable[Sequence[int]], labels: int, space: int, bonus: float) -> Hotwords:
-        """The automaton of these phrases; `labels` is above every label, `space` the one between words, or -1."""
-        tree = Spellings.of([(phrase, 0, 0.0) for phrase in sorted(set(map(tuple, phrases)))], labels)
+    def of(cls, phrases: Mapping[tuple[int, ...], float], labels: int, space: int) -> Hotwords:
+        """The automaton of these phrases, with what each earns; `labels` is above every label, `space` parts words."""
+        listed = sorted(phrases)
+        tree = Spellings.of([(phrase, place, 0.0) for place, phrase in enumerate(listed)], labels)
+        bonus = [phrases[listed[place]] if place >= 0 else 0.0 for place in tree.spelt.tolist()]
         letter, branch = tree.letter.tolist(), tree.branch.tolist()
         dead = len(letter)
         children = [{letter[child]: child for child in range(*branch[node : node + 2])} for node in range(dead)]
         parent, depth = [-1] * dead, [0] * dead
-        link, count = [-1] * (dead + 1), [0] * (dead + 1)
+        link, whole = [-1] * (dead + 1), [0.0] * (dead + 1)
         for node in range(dead):  # level by level, so that what a node needs is there
             for label, child in children[node].items():
                 parent[child], depth[child] = node, depth[node] + 1
@@ -52,17 +54,16 @@ class Hotwords(NamedTuple):
                     state = link[state]
                 begins = 0 if space < 0 or label == space else dead
                 link[child] = children[state][label] if 0 <= state < dead else begins
-            count[node] = int(tree.spelt[node] >= 0) + (count[link[node]] if node else 0)
-        least = [np.inf] * dead  # labels of the shortest phrase below
+            whole[node] = bonus[node] + (whole[link[node]] if node else 0.0)
+        each = [0.0] * dead  # what a label is worth, of the phrase below of whose labels each is worth most
         for node in range(dead - 1, 0, -1):
-            ends = depth[node] if tree.spelt[node] >= 0 else np.inf
-            least[parent[node]] = min(least[parent[node]], least[node], ends)
+            each[node] = max(each[node], bonus[node] / depth[node])
+            each[parent[node]] = max(each[parent[node]], each[node])
         earned = np.zeros((dead + 2, 3))
         spaced = float(space >= 0)  # whether what ends here waits for the end of the word; elsewhere it is paid at once
         for node in range(1, dead):
-            earned[node, WHOLE] = bonus * count[node]
-            under_way = bonus * depth[node] / least[node]
-            earned[node, PART] = max(under_way, spaced * earned[node, WHOLE], earned[link[node], PART])
+            earned[node, WHOLE] = whole[node]
+            earned[node, PART] = max(depth[node] * each[node], spaced * earned[node, WHOLE], earned[link[node], PART])
         for node in range(dead):
             steps = [earned[child, PART] + (1 - spaced) * earned[child, WHOLE] for child in children[node].values()]
             if node:
