@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Sequence
@@ -69,9 +68,7 @@ class Readings:
 
     def cell(self, beam: Beam, weight: float, bonus: float, prior: float = 0.0) -> Cell:
         """The errors of a beam with another weight, bonus and weight of the prior."""
-        varied = copy.copy(beam)  # the model, the largest part, is shared
-        varied.weight, varied.bonus, varied.prior_weight = weight, bonus, prior
-        return Cell(weight, bonus, prior, self.counts(varied))
+        return Cell(weight, bonus, prior, self.counts(beam.varied(weight, bonus, prior)))
 
 
 def search(measure: Callable[[float, float, float], Cell], spelt: bool = False) -> list[Cell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from recognizer import lm
 from recognizer.alphabet import Alphabet
 from recognizer.decoders import Beam, Greedy, Hypothesis
 from recognizer.decoders.beam import DIVIDED
+from recognizer.decoders.ngram import NGram
 from recognizer.metrics import Counts, Edits
 from recognizer.tune import BONUSES, FINER, WEIGHTS, Cell, Readings, search, table
 
@@ -31,8 +34,8 @@ def test_the_best_is_found_between_the_cells_of_the_coarse_grid() -> None:
     assert set(itertools.product(WEIGHTS, BONUSES, [DIVIDED])) <= set(tried)
 
 
-@given(st.floats(0, 4), st.floats(-4, 7), st.floats(0, 1.5))
-def test_the_best_is_found_beyond_the_coarse_grid(*wanted: float) -> None:
+@given(st.tuples(st.floats(0, 4), st.floats(-4, 7), st.floats(0, 1.5)))
+def test_the_best_is_found_beyond_the_coarse_grid(wanted: tuple[float, float, float]) -> None:
     def measure(*place: float) -> Cell:
         far = [abs(one - other) for one, other in zip(place, wanted, strict=True)]
         errors = round(1000 * far[0] + 400 * far[1] + 1000 * far[2])
@@ -92,16 +95,19 @@ def test_files_of_several_pieces_are_counted_whole_and_in_their_order() -> None:
     assert Readings(ALPHABET, [[saying("a")]] * 150, ["a"] * 150).counts(Greedy()).words == Edits(150)
 
 
-def test_a_cell_is_what_a_beam_with_its_settings_makes() -> None:
+def test_a_cell_is_what_a_beam_with_its_settings_makes(tmp_path: Path) -> None:
     noise = torch.randn(6, 20, 5, generator=torch.Generator().manual_seed(1)).log_softmax(-1)
+    (tmp_path / "text.txt").write_text("ab cab\nab\n", encoding="utf-8")
+    assert lm.main([str(tmp_path / "text.txt"), "--output", str(tmp_path / "lm.npz"), "--order", "2"]) == 0
     settings: dict[str, Any] = {"width": 5, "threads": 1, "prior": [-0.1, -3, -4, -5, -1]}
+    settings |= {"lm": NGram.read(tmp_path / "lm.npz"), "hotwords": ["a b", "ab"]}
     beam = Beam(ALPHABET, weight=0.5, bonus=1.0, **settings)
     readings = Readings(ALPHABET, [[row] for row in noise], ["a b"] * 6)
     cell = readings.cell(beam, 0.25, 2.0, 0.7)
     read = Beam(ALPHABET, weight=0.25, bonus=2.0, prior_weight=0.7, **settings).decode(noise, torch.full((6,), 20))
     texts = [ALPHABET.decode(row[0].labels) for row in read]
     assert cell == Cell(0.25, 2.0, 0.7, Counts.over(["a b"] * 6, map(ALPHABET.normalise, texts)))
-    assert (beam.weight, beam.bonus, beam.prior_weight) == (0.5, 1.0, 0.0)
+    assert (beam.weight, beam.bonus, beam.prior_weight) == (0.5, 1.0, 0.2)
 
 
 def test_a_lexicons_words_are_what_was_written() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import copy
 import itertools
 import logging
 import math
@@ -144,7 +145,16 @@ class Beam(Decoder):
             spelt = self._vocabulary(self.lm)
         if self.lexicon is not None:
             spelt, entries = self._closed(self.lexicon)
-        self._tell(Spellings.of(spelt, len(self.labels)), entries, self._expected(hotwords))
+        self._known = Spellings.of(spelt, len(self.labels)), entries, tuple(hotwords)
+        self._tell()
+
+    def varied(self, weight: float, bonus: float, prior_weight: float) -> Beam:
+        """The same beam with other weights; the models, the largest part, are shared."""
+        other = copy.copy(self)
+        other.weight, other.bonus, other.prior_weight = weight, bonus, prior_weight
+        if self._known[-1]:
+            other._tell()  # what hotwords earn depends on the weight
+        return other
 
     def _looks_spelt(self) -> bool:
         assert self.lm is not None
@@ -272,8 +282,10 @@ class Beam(Decoder):
             found.append(Hypothesis(labels, tuple(spans[: len(labels)]), confidences, min(score, 0.0), gain, words))
         return found or [Hypothesis((), (), (), -math.inf, words=None if self.lexicon is None else ())]
 
-    def _tell(self, tree: Spellings, entries: NDArray[np.int32], hotwords: Hotwords) -> None:
+    def _tell(self) -> None:
         """Write what is known of spellings, labels, words and hotwords one below the other: `table` of `Language`."""
+        tree, entries, expected = self._known
+        hotwords = self._expected(expected)
         self._each = len(tree.branch)
         listed = self._each + len(self.labels)
         self._match = listed + len(entries)
