@@ -89,7 +89,9 @@ def _decoding(group: argparse._ArgumentGroup) -> None:
         help="greedy: the likeliest label of each frame; beam: prefix beam search; default: beam if there is an option"
         " for it, or a language model beside the checkpoint, else greedy",
     )  # fmt: skip
-    group.add_argument("--beam", metavar="N", type=_positive, help="prefixes that the beam keeps (default 100)")
+    group.add_argument(
+        "--beam", metavar="N", type=_positive, help="prefixes that the beam keeps (default 100, or what suits)"
+    )
     group.add_argument(
         "--lm", metavar="FILE|none",
         help="an n-gram model of words or characters for the beam: ARPA, .gz; without it the one that comes with the"

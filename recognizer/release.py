@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         beam = {"weight": options.lm_weight, "bonus": options.word_bonus, "prior_weight": options.prior_weight}
+        beam |= {"width": options.beam} if options.beam else {}
         command = shlex.join(["python", "-m", "recognizer.release", *given])
         more = (options.train, options.lm, options.dictionary, beam, command)
         pack(options.checkpoint, options.name, options.val, *more)
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--lm-weight", metavar="X", type=float, default=0.5, help="see transcribe.py --tune")
     made.add_argument("--word-bonus", metavar="X", type=float, default=1.0)
     made.add_argument("--prior-weight", metavar="X", type=float, default=0.2)
+    made.add_argument("--beam", metavar="N", type=int, help="prefixes that it is read with, if not the usual number")
     return made
 
 

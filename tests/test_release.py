@@ -70,9 +70,9 @@ def test_the_card_keeps_what_people_say_and_tells_what_is_known(run: Path) -> No
 
 
 def test_a_language_model_goes_with_it_and_is_left_out_again(run: Path) -> None:
-    assert pack(run, "--lm", "text.arpa.gz", "--lm-weight", "0.7", "--word-bonus", "2") == 0
+    assert pack(run, "--lm", "text.arpa.gz", "--lm-weight", "0.7", "--word-bonus", "2", "--beam", "70") == 0
     model = Network.load("out/mine.ckpt")
-    assert model.advice == {"lm": Path("out/mine.npz"), "weight": 0.7, "bonus": 2.0, "prior_weight": 0.2}
+    assert model.advice == {"lm": Path("out/mine.npz"), "weight": 0.7, "bonus": 2.0, "prior_weight": 0.2, "width": 70}
     assert "with its language model" in Path("out/mine.md").read_text(encoding="utf-8")
     assert pack(run) == 0
     assert not Path("out/mine.npz").exists() and not Network.load("out/mine.ckpt").advice
