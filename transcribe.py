@@ -1,5 +1,5 @@
 """Files -> texts: `python transcribe.py --help`."""
 
-from recognizer.transcribe import main
+from recognizer.transcribe import run
 
-raise SystemExit(main())
+raise SystemExit(run())

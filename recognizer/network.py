@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from recognizer import frontends, reading
+from recognizer import frontends, memory, reading
 from recognizer.alphabet import Alphabet
 from recognizer.batch import pad
 from recognizer.build import build
@@ -127,6 +127,7 @@ class Network(nn.Module):
         """The decoder that it takes, if it is told none, and what that reads."""
         return self.beam(nbest=reading.READINGS) if self.advice else (self, self.greedy)
 
+    @memory.growing()
     def beam(self, dictionary: str | Path | None = None, **given: Any) -> tuple[reading.Model, Beam]:
         """A beam, and what it reads: phones, if there is a dictionary of them, or characters.
 

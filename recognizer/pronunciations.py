@@ -63,11 +63,11 @@ class Pronunciations:
             fields = line.split()
             if not fields or line.startswith(COMMENT):
                 continue
-            word, rest = fields[0], fields[1:]
-            if word.endswith(")"):
+            word, *rest = fields
+            if word[-1] == ")":
                 word = VARIANT.sub("", word)
             while rest and rest[0][0] in "0123456789." and NUMBER.fullmatch(rest[0]):
-                rest = rest[1:]
+                del rest[0]
             if not rest:
                 raise DictionaryError(f"{path}, line {number}", f"{fields[0]!r} has no phones", "write: WORD PHONE ...")
             ways = listed.setdefault(word, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 import logging
 import os
 import shlex
@@ -51,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def run() -> int:
+    """`main`, as the last thing that this process does."""
+    status = main()
+    gc.freeze()  # or Python looks through all of torch for garbage on its way out, for a second
+    return status
 
 
 def _transcribe(options: argparse.Namespace) -> int:
@@ -326,4 +334,4 @@ class _Output:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

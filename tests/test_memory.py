@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -43,3 +44,16 @@ def test_the_same_blocks_are_mapped_once():
 
 def test_what_the_user_chose_stays():
     assert faults("keep", MALLOC_MMAP_MAX_="65536")[0] == "False"
+
+
+@pytest.mark.parametrize("looking", [True, False])
+def test_garbage_is_not_looked_for_meanwhile_and_then_as_before(looking: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if looking else gc.disable)()
+        with pytest.raises(KeyError), memory.growing():
+            assert not gc.isenabled()
+            raise KeyError
+        assert gc.isenabled() == looking
+    finally:
+        (gc.enable if before else gc.disable)()

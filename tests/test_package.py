@@ -40,7 +40,7 @@ def test_the_commands_and_the_licence(wheel: zipfile.ZipFile) -> None:
     about = next(name.rpartition("/")[0] for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     commands = wheel.read(f"{about}/entry_points.txt").decode()
     assert "recognizer-train = recognizer.train:main" in commands
-    assert "recognizer-transcribe = recognizer.transcribe:main" in commands
+    assert "recognizer-transcribe = recognizer.transcribe:run" in commands
     metadata = wheel.read(f"{about}/METADATA").decode()
     assert "License-Expression: Apache-2.0" in metadata
     assert f"{about}/licenses/LICENSE" in wheel.namelist()
