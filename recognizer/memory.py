@@ -34,7 +34,7 @@ def keep() -> bool:
 
 @contextlib.contextmanager
 def growing() -> Iterator[None]:
-    """Meanwhile no garbage is looked for: of a hundred thousand small objects that stay, that takes half of the time."""
+    """Meanwhile no garbage is looked for: of many small objects that stay, it takes half of the time."""
     looking = gc.isenabled()
     gc.disable()
     try:
