@@ -1,4 +1,4 @@
-"""Checkpoint and manifests -> the checkpoint with the priors of its labels, and confidences that are as often right.
+"""Checkpoint and manifests -> the checkpoint with its labels' priors, and confidences right as often as they say.
 
     python -m recognizer.calibrate MODEL MANIFEST... [--output FILE]
 

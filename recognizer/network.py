@@ -133,7 +133,7 @@ class Network(nn.Module):
 
         Args:
             dictionary: how words are spoken. None: its own, if it has one, with its own language model; but a lexicon,
-                and hotwords that it does not list, are written with characters.
+                and hotwords that it does not list and eSpeak NG cannot say in its phones, are written with characters.
             given: arguments of the `Beam`; without `lm` the model's own one, with those of `advice` where it is read as
                 it usually is, by phones or by characters.
 

@@ -107,7 +107,7 @@ def _decoding(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--prior-weight", metavar="X", type=float,
         help="how much of what the network thinks of labels before it hears anything is taken away, for the language"
-        " model knows better (default 0.2, or what suits)",
+        " model knows better (default 0.2, with --dictionary 0.6, or what suits)",
     )  # fmt: skip
     group.add_argument(
         "--lexicon", metavar="FILE",
