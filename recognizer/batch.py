@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,6 +33,7 @@ class Batch:
         lengths: [B], frames of each row.
         labels: [B, S], zeros (blanks) after each row's end.
         label_lengths: [B].
+        views: how many views of each utterance there are: rows b, b + B / views, ... show the same one.
     """
 
     frames: Tensor
@@ -39,37 +41,34 @@ class Batch:
     labels: Tensor
     label_lengths: Tensor
     utterances: list[Utterance]
+    views: int = 1
 
     def __len__(self) -> int:
         return len(self.utterances)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The same batch on `device`; Lightning calls it."""
-        move = {
-            field.name: getattr(self, field.name).to(device, non_blocking=non_blocking)
-            for field in dataclasses.fields(self)
-            if field.name != "utterances"
-        }
-        return Batch(**move, utterances=self.utterances)
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
         """The same batch in page-locked memory; torch's DataLoader calls it."""
-        pinned = {
-            field.name: getattr(self, field.name).pin_memory()
-            for field in dataclasses.fields(self)
-            if field.name != "utterances"
-        }
-        return Batch(**pinned, utterances=self.utterances)
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        kept = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        changed: dict[str, Any] = {name: change(one) for name, one in kept.items() if isinstance(one, Tensor)}
+        return dataclasses.replace(self, **changed)
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
-    """The samples, in their order, padded with zeros to the longest."""
+def collate(samples: Sequence[Sample], views: int = 1) -> Batch:
+    """The samples, in their order, padded with zeros to the longest; first the first views of all."""
     return Batch(
         frames=pad([sample.frames for sample in samples]),
         lengths=torch.tensor([len(sample.frames) for sample in samples]),
         labels=pad([sample.labels for sample in samples]),
         label_lengths=torch.tensor([len(sample.labels) for sample in samples]),
         utterances=[sample.utterance for sample in samples],
+        views=views,
     )
 
 

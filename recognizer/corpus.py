@@ -61,6 +61,7 @@ class Corpus(lightning.LightningDataModule):
         weights: how often the utterances of each manifest of `train` come in an epoch, see `Bins`; none: each once.
         pronunciations: a pronouncing dictionary, see `Pronunciations.read`: the network learns the phones of the words
             beside their characters. Texts with words that are not listed take no part in that.
+        views: 2 shows each utterance of a batch twice, with masks of its own each time, see `model.consistency`.
         window: of shards, how many utterances each worker holds, undecoded, to find some of like length.
     """
 
@@ -89,6 +90,7 @@ class Corpus(lightning.LightningDataModule):
         weights: list[float] | None = None,
         window: int = 1000,
         pronunciations: str = "",
+        views: int = 1,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -100,6 +102,8 @@ class Corpus(lightning.LightningDataModule):
         if min(batch_frames, batch_most, window) < 1:
             found = f"batch_frames {batch_frames}, batch_most {batch_most}, window {window}"
             raise ConfigError("data", found, "use at least 1")
+        if views not in (1, 2):
+            raise ConfigError("data.views", f"is {views}", "use 1, or 2 for model.consistency")
         tables = 1 if sample or isinstance(train, str) else len(train)
         if weights is not None and not (len(weights) == tables and all(0 < weight < math.inf for weight in weights)):
             raise ConfigError("data.weights", f"is {weights}", f"give {tables} numbers above 0, as many as manifests")
@@ -156,6 +160,7 @@ class Corpus(lightning.LightningDataModule):
             given: dict[str, Any] = {key: self.hparams[key] for key in ("lower", "drop_unknown", "seed")}
             if name == "train":
                 given |= {"vary": self.vary, "augment": self.augment, "nothing": self.hparams["nothing"]}
+                given |= {"views": self.hparams["views"]}
             if indices := self._indices(name):
                 self._parts[name] = Packed(name, indices, self.frames, letters, self.hparams["window"], **given)
             elif listed[name]:
@@ -207,7 +212,7 @@ class Corpus(lightning.LightningDataModule):
         learning = name == "train"
         workers = self._workers()
         plan = Plan(
-            budget=self.hparams["batch_frames"],
+            budget=self.hparams["batch_frames"] // (self.hparams["views"] if learning else 1),
             shuffle=learning,
             seed=self.hparams["seed"],
             rank=trainer.global_rank if trainer else 0,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from recognizer import reading
+from recognizer.agreement import apart
 from recognizer.alphabet import BLANK, Alphabet
 from recognizer.average import Average
 from recognizer.batch import HOLLOW, Batch, needed, pad
@@ -90,15 +91,34 @@ class Learner(lightning.LightningModule, abc.ABC):
         Batches that are accumulated over several steps count alike, whatever labels they have. With a second output
         the loss is a mean of both (Caruana 1997, "Multitask Learning"), weighted with `sounds`.
         """
-        losses = [self._share(name, *part, len(batch)) for name, part in self.parts(batch).items()]
+        found = {name: self._share(name, *part, len(batch)) for name, part in self.parts(batch).items()}
+        loss = self._mixed([found[name] for name in ("train_loss", "train_phones") if name in found])
+        return loss + self.hparams["consistency"] * found["train_views"] if "train_views" in found else loss
+
+    def _mixed(self, losses: Sequence[Tensor]) -> Tensor:
+        """Those of both outputs, or the only one's."""
         return losses[0] if len(losses) == 1 else torch.lerp(losses[0], losses[1], self.hparams["sounds"])
 
     def parts(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
-        """Of each output the loss and its labels, see `nats`, by the name that the log has for it."""
+        """Of each output the loss and its labels, see `nats`, by the name that the log has for it.
+
+        With `consistency` also how far two views of an utterance are apart, of both outputs mixed.
+
+        Raises:
+            ConfigError: there are no two views to be brought together.
+        """
+        if self.hparams["consistency"] and batch.views != 2:
+            what = f"is {self.hparams['consistency']}, and a batch has one view of each utterance"
+            raise ConfigError("model.consistency", what, "set data.views to 2")
         features, lengths = self.features(batch.frames, batch.lengths)
-        found = {"train_loss": self.nats(self.linear.log_probs(features), lengths, batch)}
+        written = [output.log_probs(features) for output, _ in self._outputs()]
+        found = {"train_loss": self.nats(written[0], lengths, batch)}
         if self.spoken is not None:
-            found["train_phones"] = self._sounds(self.spoken, features, lengths, batch)
+            found["train_phones"] = self._sounds(written[1], lengths, batch)
+        if self.hparams["consistency"]:
+            real = torch.tensor([one != HOLLOW for one in batch.utterances], device=features.device)
+            far = self._mixed([apart(log_probs, lengths) for log_probs in written])
+            found["train_views"] = (far * real[: len(far)]).sum(), found["train_loss"][1]
         return found
 
     def _share(self, name: str, nats: Tensor, labels: Tensor, rows: int) -> Tensor:
@@ -107,16 +127,16 @@ class Learner(lightning.LightningModule, abc.ABC):
         self.log(name, both[0] / labels, batch_size=rows, prog_bar=True, on_step=True, on_epoch=True)
         return nats / labels
 
-    def _sounds(self, output: Output, features: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _sounds(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """As `nats`, of the phones of the texts all of whose words are listed; the others take no part."""
         assert self._pronunciations is not None, "`on_fit_start` and `on_validation_start` look for them"
         spoken = [self._pronunciations.encode(utterance.text or "") for utterance in batch.utterances]
-        device, each = features.device, zip(batch.utterances, spoken, strict=True)
+        device, each = log_probs.device, zip(batch.utterances, spoken, strict=True)
         labels = pad([torch.tensor(one or [], dtype=torch.long) for one in spoken]).to(device)
         sizes = torch.tensor([len(one or []) for one in spoken], device=device)
         known = [HOLLOW if one is None else utterance for utterance, one in each]
         told = Batch(batch.frames, batch.lengths, labels, sizes, known)
-        return self.nats(output.log_probs(features), lengths, told)
+        return self.nats(log_probs, lengths, told)
 
     def _look(self) -> None:
         """Find the pronouncing dictionary for the second output, if there is one.
@@ -271,7 +291,7 @@ class Learner(lightning.LightningModule, abc.ABC):
             mean.update(chances.sum(0), len(chances))
         self.losses.update(*self.nats(log_probs, lengths, batch))
         if self.spoken is not None:
-            self.sounds.update(*self._sounds(self.spoken, features, lengths, batch))
+            self.sounds.update(*self._sounds(self.spoken.log_probs(features), lengths, batch))
         self.blanks.update(blank.sum(), blank.numel())
 
     def _outputs(self) -> list[tuple[Output, Ratio]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class Recognizer(Network, Learner):
             validated and written as the model. 0: no average.
         phones: what a second output writes, for which `Corpus` has a pronouncing dictionary; none: no second output.
         sounds: the share of the second output in the loss.
+        consistency: weight of the divergence between two views of each utterance, for which `Corpus` needs `views`, see
+            `apart`; 0: none. 0.2 in the paper.
         optimiser: "adamw" (Loshchilov & Hutter 2019), or "muon" for the recurrent matrices (Jordan et al. 2024).
 
     Raises:
@@ -77,6 +80,7 @@ class Recognizer(Network, Learner):
         optimiser: str = "adamw",
         phones: list[str] | None = None,
         sounds: float = 0.5,
+        consistency: float = 0.0,
     ) -> None:
         super().__init__()
         frontend = frontends.build(frontend).config()  # all settings: a release with other defaults reads the same
@@ -87,6 +91,8 @@ class Recognizer(Network, Learner):
             raise ConfigError("model.average", f"is {average}", "use a share below 1, such as 0.999, or 0 for none")
         if not 0 < sounds < 1:
             raise ConfigError("model.sounds", f"is {sounds}", "use a share above 0 and below 1, such as 0.5")
+        if not 0 <= consistency < math.inf:
+            raise ConfigError("model.consistency", f"is {consistency}", "use a number from 0, such as 0.2")
         if schedule not in SCHEDULES:
             raise ConfigError("model.schedule", f"unknown name {schedule!r}", nearest(schedule, SCHEDULES))
         if optimiser not in OPTIMISERS:

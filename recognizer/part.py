@@ -53,7 +53,7 @@ class Part(Dataset[Batch], abc.ABC):
     Args:
         name: of the set, for messages.
         frontend: makes its signals frames.
-        vary, augment, nothing, seed: see `Corpus`.
+        vary, augment, nothing, seed, views: see `Corpus`.
 
     Attributes:
         lengths: frames of each utterance.
@@ -71,9 +71,10 @@ class Part(Dataset[Batch], abc.ABC):
         augment: Augment | None = None,
         nothing: float = 0.0,
         seed: int = 0,
+        views: int = 1,
     ) -> None:
         self.name, self.frontend, self.augment = name, frontend, augment
-        self.vary, self.share, self.seed = vary, nothing, seed
+        self.vary, self.share, self.seed, self.views = vary, nothing, seed, views
 
     @abc.abstractmethod
     def sampler(self, workers: int, plan: Plan) -> Draws[Any]:
@@ -97,7 +98,8 @@ class Part(Dataset[Batch], abc.ABC):
         samples += self._nothing(samples, epoch, members) if self.share else []
         # Every rank must take every step, so a batch of nothing but broken files becomes one frame with no text.
         blank = Sample(torch.zeros(1, self.frontend.size), torch.zeros(0, dtype=torch.long), HOLLOW)
-        return collate(samples or [blank])
+        seen = zip(*samples or [[blank] * self.views], strict=True)
+        return collate([sample for view in seen for sample in view], self.views)
 
     def stretch(self, member: int, epoch: int) -> float:
         """How many times as long this draw will be as the utterance is, as far as `vary` can tell."""
@@ -106,25 +108,26 @@ class Part(Dataset[Batch], abc.ABC):
     def _chance(self, member: int, epoch: int) -> numpy.random.Generator:
         return numpy.random.default_rng([self.seed, epoch, member])
 
-    def _sample(self, member: int, epoch: int) -> Sample:
+    def _sample(self, member: int, epoch: int) -> list[Sample]:
+        """Its views."""
         signal, labels, utterance = self._read(member % len(self))
         chance = self._chance(member, epoch)
         frames = self.frontend.frames(self.vary(signal, chance) if self.vary else signal)
-        frames = self.augment(frames, chance) if self.augment else frames
-        return Sample(frames, torch.tensor(labels, dtype=torch.long), utterance)
+        seen = self.augment.views(frames, chance, self.views) if self.augment else [frames] * self.views
+        return [Sample(view, torch.tensor(labels, dtype=torch.long), utterance) for view in seen]
 
-    def _nothing(self, samples: list[Sample], epoch: int, members: list[int]) -> list[Sample]:
+    def _nothing(self, samples: list[list[Sample]], epoch: int, members: list[int]) -> list[list[Sample]]:
         """Sometimes a sample without text, as long as another one of the batch, so that it costs no padding."""
         if not samples:
             return []
         chance = numpy.random.default_rng([self.seed, epoch, members[0], 1])
         if chance.random() >= self.share * len(samples):
             return []
-        signal = self.frontend.nothing(len(samples[0].frames), chance)
+        signal = self.frontend.nothing(len(samples[0][0].frames), chance)
         if signal is None:
             return []
-        labels = torch.zeros(0, dtype=torch.long)
-        return [Sample(self.frontend.frames(signal), labels, Utterance("nothing", ""))]
+        empty = Sample(self.frontend.frames(signal), torch.zeros(0, dtype=torch.long), Utterance("nothing", ""))
+        return [[empty] * self.views]
 
 
 class Files(Part):

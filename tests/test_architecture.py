@@ -31,6 +31,7 @@ LADDER: dict[str, int] = {
     "widen": 0,
     "alphabet": 1,
     "arpa": 1,
+    "agreement": 1,
     "augment": 1,
     "binary": 1,
     "calibration": 1,

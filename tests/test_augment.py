@@ -58,3 +58,23 @@ def test_values_out_of_range_are_refused():
         Augment(stretch=1.5)
     with pytest.raises(ConfigError, match="warp 1"):
         Augment(warp=1)
+
+
+def test_views_differ_in_nothing_but_masks_and_noise():
+    frames = torch.randn(90, 12)
+    augment = Augment(4, 20, 2, 4, stretch=0.3, warp=0.2)
+    one, other = augment.views(frames, numpy.random.default_rng(3), 2)
+    assert torch.equal(one, augment(frames, numpy.random.default_rng(3)))
+    assert one.shape == other.shape and not torch.equal(one, other)
+    seen = (one != 0) & (other != 0)
+    assert seen.float().mean() > 0.2 and torch.equal(one[seen], other[seen])
+
+
+def test_longer_utterances_get_more_masks():
+    """As many frames hidden in each span, on the average: 2.5 masks of 5 frames in 100, some of which meet."""
+    augment = Augment(5, 10, time_span=100)
+    for size in (100, 1600):
+        hidden = [
+            (augment(torch.ones(size, 1), numpy.random.default_rng(seed)) == 0).float().mean() for seed in range(200)
+        ]
+        assert 0.09 < sum(hidden) / 200 < 0.13

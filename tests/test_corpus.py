@@ -71,6 +71,19 @@ def test_only_training_is_varied_and_each_epoch_anew(table):
         assert frames.shape != other[path][0].shape or not torch.equal(frames, other[path][0])
 
 
+def test_two_views_of_each_utterance_stand_in_one_batch_within_its_budget(table):
+    made = corpus(table, augment={"time_masks": 3}, views=2, nothing=0.5, batch_frames=200)
+    for batch in made.train_dataloader():
+        half = len(batch) // 2
+        assert batch.views == 2 and batch.utterances[:half] == batch.utterances[half:]
+        assert torch.equal(batch.lengths[:half], batch.lengths[half:])
+        assert torch.equal(batch.labels[:half], batch.labels[half:])
+        spoken = [row for row in range(half) if batch.utterances[row].path != "nothing"]
+        assert any(not torch.equal(batch.frames[row], batch.frames[row + half]) for row in spoken)
+        assert 2 * len(spoken) == 2 or 2 * len(spoken) * int(batch.lengths[spoken].max()) <= 1.25 * 200
+    assert all(batch.views == 1 for batch in made.val_dataloader())
+
+
 def test_training_meets_silence_too(table):
     made = corpus(table, nothing=1.0)
     rest = [batch for batch in made.train_dataloader() if "nothing" in {row.path for row in batch.utterances}]

@@ -117,15 +117,17 @@ def _child(place, flags, port, rank, gone, told):
     os._exit(0)
 
 
-def joined(folder, world):
+def joined(folder, world, views=1):
     """The first batches of all processes, side by side."""
-    rows = []
+    rows = [[] for _ in range(views)]
     for rank in range(world):
         for batch in torch.load(folder / f"rank{rank}.batch", weights_only=False):
-            for row, size in enumerate(batch["lengths"].tolist()):
+            sizes = batch["lengths"].tolist()
+            for row, size in enumerate(sizes):
                 labels = batch["labels"][row, : batch["label_lengths"][row]]
-                rows.append(Sample(batch["frames"][row, :size], labels, Utterance("x", batch["utterances"][row].text)))
-    return collate(rows)
+                sample = Sample(batch["frames"][row, :size], labels, Utterance("x", batch["utterances"][row].text))
+                rows[row * views // len(sizes)].append(sample)
+    return collate([sample for view in rows for sample in view], views)
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +180,19 @@ def test_the_gradient_of_two_outputs_is_that_of_the_joined_batch(table, tmp_path
     for name, weight in fresh.named_parameters():
         torch.testing.assert_close(notes[0]["gradients"][name], weight.grad, atol=1e-6, rtol=1e-4)
     assert notes[0]["logged"]["val_phones"] == notes[1]["logged"]["val_phones"]
+
+
+def test_the_gradient_of_two_views_is_that_of_the_joined_batch(table, tmp_path):
+    flags = ["--data.views=2", "--data.augment={time_masks: 3}", "--model.consistency=0.3", "--data.batch_frames=300"]
+    notes = run(tmp_path / "two", table, 2, *flags, "--trainer.max_epochs=1", "--trainer.gradient_clip_val=0")
+    network = Recognizer.load(tmp_path / "two/runs/two/version_1/checkpoints/last.ckpt").train()
+    torch.manual_seed(1)
+    fresh = Recognizer(**dict(network.hparams))
+    (nats, letters), (far, same) = fresh.parts(joined(tmp_path / "two", 2, views=2)).values()
+    assert letters == same > 0 and far > 0
+    (nats / letters + 0.3 * far / same).backward()
+    for name, weight in fresh.named_parameters():
+        torch.testing.assert_close(notes[0]["gradients"][name], weight.grad, atol=1e-6, rtol=1e-4)
 
 
 def test_error_rates_are_those_of_one_process(two, table, tmp_path):

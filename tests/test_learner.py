@@ -31,12 +31,12 @@ class Half(Layer):
         return self.linear(frames), lengths
 
 
-def network():
+def network(**given):
     torch.manual_seed(1)
     letters = {"characters": ["a", "b"], "form": "NFC", "split": "character"}
     frontend = {"name": "speech", "bands": 16}
     stem = {"name": "stack", "reduction": 2}
-    return Recognizer(letters, frontend, stem, depth=1, width=6, dropout=0.0, lr=0.01, warmup=0.0)
+    return Recognizer(letters, frontend, stem, depth=1, width=6, dropout=0.0, lr=0.01, warmup=0.0, **given)
 
 
 def batch(*texts, seed=0):
@@ -69,9 +69,9 @@ def gradient(batch):
     return {name: weight.grad for name, weight in model.named_parameters()}
 
 
-def step(*batches, **given):
+def step(*batches, consistency=0.0, **given):
     """How far one step of descent at rate 1 moves the weights: the gradient that the trainer arrives at."""
-    model = network()
+    model = network(consistency=consistency)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     model.configure_optimizers = lambda: torch.optim.SGD(model.parameters(), lr=1.0)
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}

@@ -1,0 +1,22 @@
+"""Two views of the same utterances -> how far what a network makes of the one is from what it makes of the other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from recognizer.lengths import inside
+
+
+def apart(log_probs: Tensor, lengths: Tensor) -> Tensor:
+    """Nats between the two views of each row [B], of log-probabilities [2 B, T', A], the second views behind the first.
+
+    Yao et al. 2025, "CR-CTC: consistency regularization on CTC for improved speech recognition", eq. 3 times two:
+    sum over t of D(b_t || a_t) + D(a_t || b_t), where D is Kullback's and Leibler's divergence and no gradient goes
+    through what stands first, the aim. Both views have the same lengths [2 B]; frames behind them do not count.
+    """
+    one, other = log_probs.chunk(2)
+    aims = torch.cat([other, one]).detach()
+    nats = torch.nn.functional.kl_div(log_probs, aims, reduction="none", log_target=True).sum(-1)
+    first, second = (nats * inside(lengths, nats.shape[1])).sum(1).chunk(2)
+    return first + second
