@@ -21,8 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recognizer.compact import SCALES, restored
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
-from recognizer.network import FOUND, opened
+from recognizer.network import FOUND, VERSION, opened
 
 log = logging.getLogger(__name__)
 
@@ -62,14 +63,15 @@ def blend(paths: Sequence[Path]) -> dict[str, Any]:
     first = wholes[0]
     for path, whole in zip(paths[1:], wholes[1:], strict=True):
         _refuse_unlike(paths[0], first, path, whole)
-    states: list[Mapping[str, Tensor]] = [whole["state_dict"] for whole in wholes]
+    states: list[Mapping[str, Tensor]] = [restored(whole) for whole in wholes]
     mean = {
         name: torch.stack([state[name].float() for state in states]).mean(0).to(weight.dtype)
         if weight.is_floating_point() and not name.startswith(FOUND)
         else weight.clone()
         for name, weight in states[0].items()
     }
-    kept = {key: value for key, value in first.items() if key not in ("learning", "optimizer_states", "lr_schedulers")}
+    dropped = ("learning", "optimizer_states", "lr_schedulers", SCALES)
+    kept = {key: value for key, value in first.items() if key not in dropped} | {"recognizer_version": VERSION}
     return kept | {"state_dict": mean, "blended": [str(path) for path in paths]}
 
 

@@ -19,6 +19,7 @@ from recognizer.errors import CheckpointError, ConfigError
 from recognizer.frontends import Frontend
 from recognizer.metrics import Counts
 
+BITS = {16: "In half precision", 8: "With matrices in eight bits"}
 MARK = "<!-- below: measured and written by python -m recognizer.release -->"
 SHOWN = 12
 """Epochs of the log that a card shows, about evenly spread, the last among them."""
@@ -158,7 +159,9 @@ def _log(text: str) -> list[list[str]]:
     return rows[::-1][::each][::-1]
 
 
-def written(page: Page, rows: Sequence[Row], learnt: Sequence[Sequence[str]], run: Run, size: int, command: str) -> str:
+def written(
+    page: Page, rows: Sequence[Row], learnt: Sequence[Sequence[str]], run: Run, size: int, command: str, bits: int = 16
+) -> str:
     """The whole card."""
     fused = any(row.fused for row in rows)
     head = [
@@ -187,7 +190,7 @@ def written(page: Page, rows: Sequence[Row], learnt: Sequence[Sequence[str]], ru
         "Validation texts, which training did not see; where the best epoch was chosen by them, that flatters a little."
         " Greedy reading first.", "",
         *_table(head, figures), "",
-        f"In half precision {differ} of {sum(row.texts for row in rows):,} texts are read differently than before; the"
+        f"{BITS[bits]} {differ} of {sum(row.texts for row in rows):,} texts are read differently than before; the"
         f" CER rises by {max(0.0, worst):.2f} points at most.", "",
         "## What it learnt from", "",
         *_table(["corpus", "texts", "people", "hours"], learnt), "",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recognizer import frontends
 from recognizer.alphabet import Alphabet
+from recognizer.compact import restored
 from recognizer.errors import CheckpointError, ConfigError, nearest
 from recognizer.learner import Learner
 from recognizer.network import VERSION, Network, opened
@@ -120,7 +121,7 @@ class Recognizer(Network, Learner):
             CheckpointError: it cannot be opened, or its network is of another shape.
         """
         checkpoint = opened(path)
-        given, mine = checkpoint["state_dict"], self.state_dict()
+        given, mine = restored(checkpoint), self.state_dict()
         narrow, wide = width(given), width(mine)
         if narrow and wide and wide > narrow:
             log.info("%d units of each direction become %d", narrow, wide)

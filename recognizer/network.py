@@ -24,6 +24,7 @@ from recognizer.alphabet import Alphabet
 from recognizer.batch import pad
 from recognizer.build import build
 from recognizer.calibration import Calibration
+from recognizer.compact import restored
 from recognizer.decoders import Beam, Decoder, Greedy
 from recognizer.errors import CheckpointError, ConfigError, DictionaryError, RecognizerError
 from recognizer.layers import LAYERS, STEMS, Layer
@@ -35,7 +36,9 @@ from recognizer.transcript import Transcript
 log = logging.getLogger(__name__)
 
 VERSION = 1
-"""Of the checkpoint's layout: raised when an older program could no longer read a newer file."""
+"""Of the layout of checkpoints as training writes them: raised when an older program could no longer read them."""
+ROUNDED = 2
+"""The same of those whose matrices have eight bits, which came later."""
 FOUND = ("calibration.", "hearing.", "linear.prior", "spoken.prior")
 """How the names of those numbers begin that are found after the weights, a handful: neither halved nor blended."""
 
@@ -188,7 +191,7 @@ class Network(nn.Module):
     def load(cls: type[Made], path: str | Path, device: str | torch.device = "cpu") -> Made:
         """The model in a checkpoint, ready for use; opening the file runs no code of it.
 
-        Weights that are kept in half precision become float32. An n-gram model beside it, `x.npz` beside `x.ckpt`,
+        Weights of half precision or eight bits become float32. An n-gram model beside it, `x.npz` beside `x.ckpt`,
         is taken for its own, and so is a pronouncing dictionary, `x.dict.gz`.
 
         Raises:
@@ -197,7 +200,7 @@ class Network(nn.Module):
         checkpoint = opened(path)
         try:
             model = cls.of({key: value for key, value in checkpoint["hyper_parameters"].items() if key[0] != "_"})
-            model.load_state_dict(checkpoint["state_dict"])
+            model.load_state_dict(restored(checkpoint))
         except (RecognizerError, TypeError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointError(path, f"does not fit this program ({reason})", "train it again") from error
@@ -304,9 +307,9 @@ def opened(path: str | Path) -> dict[str, Any]:
             path, "is no checkpoint that can be opened safely", "name a file train.py wrote"
         ) from error
     version = checkpoint.get("recognizer_version") if isinstance(checkpoint, dict) else None
-    if version != VERSION:
+    if version not in (VERSION, ROUNDED):
         found = "is no checkpoint of recognizer" if version is None else f"has version {version}"
         raise CheckpointError(
-            path, f"{found}, this program reads version {VERSION}", "use a model made by this release"
+            path, f"{found}, this program reads up to version {ROUNDED}", "use a model made by this release"
         )
     return checkpoint

@@ -1,4 +1,4 @@
-"""A checkpoint -> a model of the package: half precision, its language model, and the measured part of its card.
+"""A checkpoint -> a model of the package: in few bytes, with its language model and the measured part of its card.
 
     python -m recognizer.release runs/mine/version_1/checkpoints/best.ckpt speech --val corpora/mine/val.tsv \\
         --lm words.arpa.gz --lm-weight 0.8 --word-bonus 1
@@ -21,11 +21,12 @@ from typing import Any
 import torch
 
 from recognizer import card, manifest, pretrained, reading
+from recognizer.compact import halved, restored, rounded
 from recognizer.console import bar
 from recognizer.decoders.ngram import NGram
-from recognizer.errors import CheckpointError, ConfigError, RecognizerError
+from recognizer.errors import ConfigError, RecognizerError
 from recognizer.metrics import Counts
-from recognizer.network import FOUND, Network, language, opened, spoken
+from recognizer.network import FOUND, ROUNDED, VERSION, Network, language, opened, spoken
 from recognizer.pronunciations import Pronunciations
 from recognizer.tune import Readings
 
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         beam = {"weight": options.lm_weight, "bonus": options.word_bonus, "prior_weight": options.prior_weight}
         beam |= {"width": options.beam} if options.beam else {}
         command = shlex.join(["python", "-m", "recognizer.release", *given])
-        more = (options.train, options.lm, options.dictionary, beam, command)
+        more = (options.train, options.lm, options.dictionary, beam, command, options.bits)
         pack(options.checkpoint, options.name, options.val, *more)
     except RecognizerError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -69,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--word-bonus", metavar="X", type=float, default=1.0)
     made.add_argument("--prior-weight", metavar="X", type=float, default=0.2)
     made.add_argument("--beam", metavar="N", type=int, help="prefixes that it is read with, if not the usual number")
+    made.add_argument("--bits", metavar="N", type=int, default=16, choices=(8, 16), help="of a weight (%(default)s)")
     return made
 
 
@@ -81,6 +83,7 @@ def pack(
     dictionary: Path | None = None,
     beam: Mapping[str, float] | None = None,
     command: str = "",
+    bits: int = 16,
 ) -> None:
     """Write NAME.ckpt, NAME.npz and NAME.dict.gz if there are a language model and a dictionary, and below the mark in
     NAME.md what is measured.
@@ -91,6 +94,7 @@ def pack(
         dictionary: how words are spoken; those of the language model are kept.
         beam: weights and bonus that suit the language model.
         command: how this was called, for the card.
+        bits: 16, or 8 for matrices in whole numbers, see `compact`.
 
     Raises:
         RecognizerError: a file cannot be read or written, is too large, or there is no card to complete.
@@ -101,7 +105,7 @@ def pack(
     whole = opened(checkpoint)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".") as scratch:
         made = Path(scratch) / output.name
-        torch.save(halved(whole, beam if lm else None), made)
+        torch.save(kept(whole, beam if lm else None, bits), made)
         if lm is not None:
             model = NGram.read(lm)
             model.write(language(made))
@@ -113,9 +117,9 @@ def pack(
                 raise ConfigError(path.name, what, "train a smaller network, or prune the language model")
         rows = [measured(table, Network.load(checkpoint), Network.load(made)) for table in val]
         learnt = card.learnt(whole, train, Network.load(made).frontend)
-        text = card.written(page, rows, learnt, card.run(checkpoint, whole), made.stat().st_size, command)
-        for kept in (language(output), spoken(output)):
-            kept.unlink(missing_ok=True)
+        text = card.written(page, rows, learnt, card.run(checkpoint, whole), made.stat().st_size, command, bits)
+        for old in (language(output), spoken(output)):
+            old.unlink(missing_ok=True)
         for path in Path(scratch).iterdir():
             path.replace(output.parent / path.name)
     page.path.write_text(text, encoding="utf-8")
@@ -124,17 +128,12 @@ def pack(
     log.info("%s: %d bytes; the card is %s", output, output.stat().st_size, page.path)
 
 
-def halved(whole: Mapping[str, Any], beam: Mapping[str, float] | None) -> dict[str, Any]:
-    """Of a checkpoint what use and fine-tuning need, the weights as float16."""
-    weights = {
-        name: weight.half() if weight.is_floating_point() and not name.startswith(FOUND) else weight.clone()
-        for name, weight in whole["state_dict"].items()
-    }
-    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
-        raise CheckpointError("weights", "are too large for half precision, or not finite", "train with weight decay")
+def kept(whole: Mapping[str, Any], beam: Mapping[str, float] | None, bits: int = 16) -> dict[str, Any]:
+    """Of a checkpoint what use and fine-tuning need, the weights in so many bits."""
     settings = {key: value for key, value in whole["hyper_parameters"].items() if key[0] != "_"}
-    kept = {"recognizer_version": whole["recognizer_version"], "hyper_parameters": settings, "state_dict": weights}
-    return kept | ({"beam": dict(beam)} if beam else {})
+    version, pressed = (ROUNDED, rounded) if bits == 8 else (VERSION, halved)
+    made = {"recognizer_version": version, "hyper_parameters": settings, **pressed(restored(whole), FOUND)}
+    return made | ({"beam": dict(beam)} if beam else {})
 
 
 def measured(table: str, before: Network, after: Network) -> card.Row:

@@ -35,6 +35,7 @@ LADDER: dict[str, int] = {
     "augment": 1,
     "binary": 1,
     "calibration": 1,
+    "compact": 1,
     "build": 1,
     "image": 1,
     "lines": 1,

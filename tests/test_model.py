@@ -15,7 +15,7 @@ from recognizer.batch import Sample, collate
 from recognizer.errors import AlphabetError, CheckpointError, ConfigError
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
-from recognizer.network import VERSION, Network
+from recognizer.network import ROUNDED, VERSION, Network
 
 FRONTENDS = {"speech": {"name": "speech", "bands": 16}, "pen": {"name": "pen"}, "line": {"name": "line", "height": 16}}
 STEMS = {
@@ -162,7 +162,7 @@ def save(path, network, **other):
         (lambda path: None, "cannot be opened"),
         (lambda path: path.write_text("no model"), "no checkpoint that can be opened safely"),
         (lambda path: torch.save({"state_dict": {}}, path), "no checkpoint of recognizer"),
-        (lambda path: save(path, model(), recognizer_version=VERSION + 1), f"has version {VERSION + 1}"),
+        (lambda path: save(path, model(), recognizer_version=ROUNDED + 1), f"has version {ROUNDED + 1}"),
         (
             lambda path: save(path, model(), recognizer_version=VERSION, state_dict=model(width=7).state_dict()),
             "does not fit",

@@ -101,3 +101,12 @@ def test_what_cannot_be_packed(run: Path, capsys: pytest.CaptureFixture[str], mo
     torch.save(kept, run)
     Path("out/mine.md").write_text(card.MARK)
     assert "half precision" in refused()
+
+
+def test_eight_bits_are_smaller_and_the_card_says_so(run: Path) -> None:
+    assert pack(run) == 0
+    half = Path("out/mine.ckpt").stat().st_size
+    assert pack(run, "--bits", "8") == 0
+    assert Path("out/mine.ckpt").stat().st_size < half
+    assert "With matrices in eight bits " in Path("out/mine.md").read_text(encoding="utf-8")
+    assert Network.load("out/mine.ckpt").transcribe("corpora/mine/val0.wav")
