@@ -230,7 +230,6 @@ class Corpus(lightning.LightningDataModule):
             batch_size=None,  # the sampler draws whole batches
             num_workers=workers,
             persistent_workers=workers > 0,
-            pin_memory=torch.cuda.is_available(),
         )
 
     def _workers(self) -> int:

@@ -141,6 +141,8 @@ def train(arguments: Sequence[str]) -> lightning.Trainer:
     with warnings.catch_warnings():
         # Advice on matters that are settled here.
         advice = ["does not have many w", "log_every", r"`isinstance\(treespec", "args parameter is", "dirpath has"]
+        # In half precision the first steps may be left out, and only those, until the scale of the loss is found.
+        advice.append(r"Detected call of `lr_scheduler.step\(\)` before")
         for told in (*advice, "dataloader is not resumable", "It is recommended to use `self.log"):
             warnings.filterwarnings("ignore", f".*{told}")
         try:

@@ -44,7 +44,7 @@ def test_answers_and_gradients_are_those_of_a_processor(kind):
     found = []
     for device in ("cpu", "cuda"):
         layer = made(kind, device)
-        given = frames.to(device).requires_grad_()
+        given = frames.clone().to(device).requires_grad_()
         layer.train()
         out, _ = layer(given, lengths.to(device))
         out.square().sum().backward()
@@ -115,8 +115,13 @@ def test_the_same_seed_gives_the_same_weights_where_that_is_asked_for(flags):
 
 
 def test_the_budget_finder_stays_within_the_memory(flags, capsys):
+    share = 2**30 / torch.cuda.mem_get_info()[1]
     torch.cuda.empty_cache()
-    train([*flags, "--data.batch_most=100000", "--find_budget=true"])
+    torch.cuda.set_per_process_memory_fraction(share)
+    try:
+        train([*flags, "--data.batch_most=100000", "--find_budget=true"])
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
     assert "--data.batch_frames" in capsys.readouterr().out
 
 
