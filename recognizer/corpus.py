@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
-import torch
 from torch.utils.data import DataLoader
 
 from recognizer import frontends, manifest, shards, variations
