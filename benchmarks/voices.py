@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.errors import RecognizerError
+from recognizer.espeak import Espeak
 from recognizer.manifest import Utterance
 from recognizer.samples import digits
 
@@ -97,7 +98,7 @@ def cut(checkpoint: Path) -> Iterator[Utterance]:
 
 def espeak(folder: Path, count: int) -> Iterator[Utterance]:
     """Each digit by accents and mouths of eSpeak NG, at other rates, pitches and noises."""
-    speaker, names = digits.Espeak(), mouths()
+    speaker, names = Espeak(), mouths()
     for index in tqdm(range(count)):
         chance = numpy.random.default_rng([5, index])
         name, text = str(chance.choice(names)), WORDS[index % len(WORDS)]
@@ -116,7 +117,7 @@ def quick(folder: Path, count: int) -> Iterator[Utterance]:
 
     Who records single words with a button, as Free Spoken Digits were, leaves 0.2 to 0.4 s of each.
     """
-    speaker, names = digits.Espeak(), mouths()
+    speaker, names = Espeak(), mouths()
     spoken = 9 * count // 13
     for index in tqdm(range(spoken)):
         chance = numpy.random.default_rng([6, index])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 
-from recognizer.samples.digits import Espeak
+from recognizer.espeak import Espeak
 
 PHONES = {
     "AA": "ɑ", "AE": "æ", "AH": "ə", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "B": "b", "CH": "tʃ", "D": "d", "DH": "ð",

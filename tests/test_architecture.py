@@ -20,6 +20,7 @@ LADDER: dict[str, int] = {
     "average": 0,
     "console": 0,
     "errors": 0,
+    "espeak": 1,
     "inkml": 0,
     "lengths": 0,
     "memory": 0,
@@ -139,7 +140,7 @@ DOORS: dict[str, set[str]] = {
     "numba": {"native"},
     "webdataset": {"shards"},
     "jsonargparse": {"train"},
-    "espeakng_loader": {"samples.digits"},
+    "espeakng_loader": {"espeak"},
     "HersheyFonts": {"samples.ink"},
 }
 """Libraries and the only modules of recognizer that know them."""

@@ -16,6 +16,7 @@ from PIL import Image
 
 from recognizer import frontends, manifest
 from recognizer.errors import SampleError
+from recognizer.espeak import Espeak, Wave
 from recognizer.manifest import Utterance
 from recognizer.samples import SAMPLES, base, digits, ink, lines
 from recognizer.samples.__main__ import main
@@ -166,15 +167,15 @@ def test_a_library_that_does_not_load_is_named(tmp_path: Path, monkeypatch: pyte
     broken.write_bytes(b"no library")
     monkeypatch.setattr("espeakng_loader.get_library_path", lambda: str(broken))
     with pytest.raises(SampleError, match=r"cannot be loaded.*install"):
-        digits.Espeak()
+        Espeak()
 
 
 def test_voices_that_are_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SampleError, match="no voice 'en-nowhere'"):
-        digits.Espeak().say("one", "en-nowhere")
+        Espeak().say("one", "en-nowhere")
     monkeypatch.setattr("espeakng_loader.get_data_path", lambda: str(tmp_path / "none"))
     with pytest.raises(SampleError, match="does not find its voices"):
-        digits.Espeak()
+        Espeak()
 
 
 def test_a_long_path_to_the_voices_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,18 +185,18 @@ def test_a_long_path_to_the_voices_is_reached(tmp_path: Path, monkeypatch: pytes
     deep.mkdir(parents=True)
     (deep / "espeak-ng-data").symlink_to(espeakng_loader.get_data_path(), target_is_directory=True)
     monkeypatch.setattr("espeakng_loader.get_data_path", lambda: str(deep / "espeak-ng-data"))
-    assert len(digits.Espeak().say("one", "en-us+f3")) > 1000
+    assert len(Espeak().say("one", "en-us+f3")) > 1000
 
 
 def test_speech_follows_its_settings() -> None:
-    espeak = digits.Espeak()
+    espeak = Espeak()
     slow, fast = (espeak.say("nine hundred and two", "en-gb-x-rp+m3", rate) for rate in (120, 240))
     assert len(slow) > 1.3 * len(fast)
     low, high = (espeak.say("nine nine nine", "en-us", pitch=pitch, spread=0) for pitch in (20, 80))
     assert _pitch(high, espeak.rate) > 1.2 * _pitch(low, espeak.rate)
 
 
-def _pitch(wave: digits.Wave, rate: int) -> float:
+def _pitch(wave: Wave, rate: int) -> float:
     """The frequency, from 60 to 400 Hz, at which the sound repeats itself best."""
     spectrum = numpy.fft.rfft(wave, 2 * len(wave))
     likeness = numpy.fft.irfft(numpy.abs(spectrum) ** 2)

@@ -1,21 +1,16 @@
 """Numbers in words -> sound files said by many eSpeak NG voices. Synthetic: for a first run and for tests only.
 
-The wheel `espeakng-loader` carries the library and its data, so nothing is downloaded. A voice is an accent of English
-and a variant (a mouth); the variants of one part of the corpus, and those named alike, speak in no other part.
+A voice is an accent of English and a variant (a mouth); the variants of one part of the corpus, and those named alike,
+speak in no other part.
 """
 
 from __future__ import annotations
 
-import atexit
-import ctypes
 import functools
 import math
 import re
-import shutil
-import tempfile
 from pathlib import Path
 
-import espeakng_loader
 import numpy
 import soundfile
 from numpy.typing import NDArray
@@ -23,10 +18,9 @@ from tqdm import tqdm
 
 from recognizer import manifest
 from recognizer.errors import SampleError
+from recognizer.espeak import Espeak, Wave, home
 from recognizer.manifest import Utterance
 from recognizer.samples import base
-
-Wave = NDArray[numpy.float64]
 
 RATE = 16_000
 COUNT = 3000
@@ -108,7 +102,7 @@ def phrase(chance: numpy.random.Generator) -> str:
 @functools.cache
 def variants() -> dict[str, list[str]]:
     """The variants in each part. Those whose names differ by a number only (klatt, klatt2) are one family."""
-    folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
+    folder = home() / "voices" / "!v"
     families: dict[str, list[str]] = {}
     for name in sorted(path.name for path in folder.glob("*")):
         families.setdefault(re.sub(r"\d+$", "", name).lower(), []).append(name)
@@ -119,88 +113,6 @@ def variants() -> dict[str, list[str]]:
     held = {"val": alone[2::6], "test": alone[5::6]}
     held["train"] = [members for members in people if members not in held["val"] + held["test"]]
     return {part: [name for family in held[part] for name in family] for part in base.PARTS}
-
-
-class Espeak:
-    """eSpeak NG with a state of its own.
-
-    The library keeps random numbers and filters in global variables that no call sets back, so that what it says
-    depends on all it said before. Each object therefore loads a private copy of it, and says the same as any other
-    object that was asked the same.
-
-    Attributes:
-        rate: samples per second of what `say` returns.
-
-    Raises:
-        SampleError: the library cannot be loaded, or does not find its voices.
-    """
-
-    def __init__(self) -> None:
-        remedy = "install the package espeakng-loader for this system again, or train on a corpus of your own"
-        library, folder = Path(espeakng_loader.get_library_path()), _copies()
-        copy = folder / f"{len(list(folder.iterdir()))}-{library.name}"
-        try:
-            shutil.copy(library, copy)
-            self._library = ctypes.CDLL(str(copy))
-        except OSError as error:
-            raise SampleError("eSpeak NG", f"its library cannot be loaded ({error})", remedy) from error
-        data = _reachable(Path(espeakng_loader.get_data_path()), folder)
-        synchronous, milliseconds, never_exit = 2, 500, 0x8000
-        self.rate: int = self._library.espeak_Initialize(synchronous, milliseconds, data.encode(), never_exit)
-        if self.rate <= 0:
-            raise SampleError("eSpeak NG", f"it does not find its voices in {data}", remedy)
-        self._parts: list[NDArray[numpy.int16]] = []
-        self._callback = _CALLBACK(self._receive)  # kept, for the library does not
-        self._library.espeak_SetSynthCallback(self._callback)
-        self._library.espeak_ng_SetRandSeed(ctypes.c_long(SEED))
-
-    def _receive(self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: int | None) -> int:
-        if samples and count:
-            self._parts.append(numpy.ctypeslib.as_array(samples, (count,)).copy())
-        return 0
-
-    def say(self, text: str, voice: str, rate: int = 175, pitch: int = 50, spread: int = 50) -> Wave:
-        """Sound [n] in [-1, 1] at `self.rate`.
-
-        Args:
-            voice: an accent and perhaps a variant, "en-us+f3".
-            rate: words per minute, 80 to 450.
-            pitch: 0 to 100; 50 is the voice's own.
-            spread: how far the pitch moves, 0 to 100.
-
-        Raises:
-            SampleError: there is no such voice.
-        """
-        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise SampleError("eSpeak NG", f"has no voice {voice!r}", "install the package espeakng-loader again")
-        for parameter, value in ((1, rate), (3, pitch), (4, spread)):  # espeakRATE, espeakPITCH, espeakRANGE
-            self._library.espeak_SetParameter(parameter, value, 0)
-        self._parts.clear()
-        data, utf8 = text.encode() + b"\0", 1
-        self._library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, 0, 0, utf8, None, None)
-        assert self._parts, f"eSpeak NG said nothing for {text!r} as {voice}"
-        return numpy.concatenate(self._parts) / 32768.0
-
-
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-
-
-@functools.cache
-def _copies() -> Path:
-    """The folder of the private copies; they stay to the end, lest the loader take a new file for one it knows."""
-    folder = Path(tempfile.mkdtemp(prefix="espeak-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def _reachable(data: Path, folder: Path) -> str:
-    """eSpeak NG keeps its data's path in 160 bytes: a longer one is reached by a short link."""
-    if len(str(data).encode()) < 140:
-        return str(data)
-    link = folder / "data"
-    if not link.exists():
-        link.symlink_to(data, target_is_directory=True)
-    return str(link)
 
 
 def disturb(wave: Wave, rate: int, chance: numpy.random.Generator) -> Wave:
