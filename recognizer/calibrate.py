@@ -121,16 +121,16 @@ def verdicts(
 
 
 def _save(checkpoint: dict[str, object], output: Path) -> None:
-    """Written beside its place and then moved there, so that a full disk leaves the old file whole."""
-    scratch = None
+    """Written beside its place and then moved there, so that a full disk leaves the old file whole.
+
+    In a folder, since nobody else may read what `tempfile` makes of files.
+    """
     try:
-        with tempfile.NamedTemporaryFile(dir=output.parent, suffix=".ckpt.part", delete=False) as file:
-            scratch = Path(file.name)
-            torch.save(checkpoint, file)
-        scratch.replace(output)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".") as scratch:
+            made = Path(scratch) / output.name
+            torch.save(checkpoint, made)
+            made.replace(output)
     except OSError as error:
-        if scratch is not None:
-            scratch.unlink(missing_ok=True)
         raise CheckpointError(output, f"cannot be written ({error.strerror})", "give another --output") from error
 
 

@@ -168,7 +168,8 @@ def test_a_checkpoint_is_calibrated_on_a_manifest(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         assert calibrate.main([str(path), str(tmp_path / "val.tsv"), "--output", str(tmp_path / "new.ckpt")]) == 0
     assert "3 words, 33.3% right" in caplog.text and "lost.wav" in caplog.text
-    assert path.read_bytes() == before and not list(tmp_path.glob("*.part"))
+    assert path.read_bytes() == before and not list(tmp_path.glob(".*"))
+    assert (tmp_path / "new.ckpt").stat().st_mode == path.stat().st_mode
     old, new = Recognizer.load(path), Recognizer.load(tmp_path / "new.ckpt")
     for name, weight in old.state_dict().items():
         assert name.startswith(FOUND) or torch.equal(weight, new.state_dict()[name]), name
