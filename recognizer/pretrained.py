@@ -1,7 +1,8 @@
 """The name of a model in the package, or the path of any other -> the model, ready for use: `load("speech")`.
 
-What lies in `weights/`: NAME.ckpt, a checkpoint in half precision; NAME.npz, a language model, where one helps; and
-NAME.md, the model card, which says what it was trained on, how well it reads, and what it reads badly.
+What lies in `weights/`: NAME.ckpt, a checkpoint in half precision or in eight bits; NAME.npz, a language model, where
+one helps, and NAME.dict.gz, how its words are spoken; and NAME.md, the model card, which says what it was trained on,
+how well it reads, and what it reads badly.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from recognizer.tune import Readings
 log = logging.getLogger(__name__)
 
 LIMIT = 20_000_000
-"""Bytes of a file in the package, at most."""
+"""Bytes of a model in the package, at most: its weights, its language model and its dictionary together."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -111,10 +111,10 @@ def pack(
             model.write(language(made))
             if dictionary is not None:
                 Pronunciations.read(dictionary).only(model.tokens).write(spoken(made))
-        for path in Path(scratch).iterdir():
-            if path.stat().st_size > LIMIT:
-                what = f"would have {path.stat().st_size:,} bytes, and {LIMIT:,} are allowed"
-                raise ConfigError(path.name, what, "train a smaller network, or prune the language model")
+        size = sum(path.stat().st_size for path in Path(scratch).iterdir())
+        if size > LIMIT:
+            what = f"would have {size:,} bytes, and {LIMIT:,} are allowed"
+            raise ConfigError(name, what, "give --bits 8, train a smaller network, or prune the language model")
         rows = [measured(table, Network.load(checkpoint), Network.load(made)) for table in val]
         learnt = card.learnt(whole, train, Network.load(made).frontend)
         text = card.written(page, rows, learnt, card.run(checkpoint, whole), made.stat().st_size, command, bits)
