@@ -45,7 +45,7 @@ def find_budget(trainer: Any, model: Recognizer, corpus: Corpus) -> int:
     optimizer = OPTIMISERS[model.hparams["optimiser"]](model, 1e-9, 0.0)
 
     def step(budget: int) -> tuple[float, float]:
-        rows = min(most, max(1, budget // length))
+        rows = min(most, max(1, budget // (length * part.views)))
         batch = part[0, [longest + copy * len(part) for copy in range(rows)]].to(device)
         for _ in range(2):  # the first one also makes room and tries kernels
             begun = time.perf_counter()
@@ -54,7 +54,7 @@ def find_budget(trainer: Any, model: Recognizer, corpus: Corpus) -> int:
         return time.perf_counter() - begun, used
 
     print(f"longest utterance: {length} frames; room: {_room(device) / 2**20:.0f} MiB on {device}")
-    tried = search(step, max(1000, length), most * length, _used(device), _room(device))
+    tried = search(step, max(1000, length), most * length * part.views, _used(device), _room(device))
     for budget, seconds, used in tried:
         print(f"{budget:9d} frames {seconds:8.2f} s {budget / seconds:10.0f} frames/s {used / 2**20:8.0f} MiB")
     if not tried:
@@ -123,7 +123,7 @@ def overfit(trainer: Any, model: Recognizer, corpus: Corpus, rows: int = 8, step
     corpus.setup("fit")
     loader = corpus.train_dataloader()
     part: Any = loader.dataset
-    part.vary, part.augment, part.share = None, None, 0.0
+    part.vary, part.augment, part.share, part.views = None, None, 0.0, 1
     members = max((draw[1] for draw in loader.sampler), key=len)[:rows]
     device = trainer.strategy.root_device
     batch = part[0, members].to(device)

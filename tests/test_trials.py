@@ -5,7 +5,7 @@ import tiny
 import torch
 from pytorch_lightning import Trainer
 
-from recognizer import manifest
+from recognizer import manifest, trials
 from recognizer.corpus import Corpus
 from recognizer.errors import ConfigError
 from recognizer.manifest import Utterance
@@ -76,6 +76,21 @@ def test_a_budget_is_found_and_printed(flags, tmp_path, capsys):
 def test_one_batch_is_learnt_by_heart(flags, capsys):
     assert main([*flags, "--overfit=true"]) == 0
     assert "utterances learnt by heart in" in capsys.readouterr().out
+
+
+def test_two_views_count_in_the_budget_and_are_not_needed_to_learn_one_batch(flags, capsys, monkeypatch):
+    views = ["--data.views=2", "--data.augment={time_masks: 2}", "--model.consistency=0.2"]
+    assert main([*flags, *views, "--overfit=true"]) == 0
+    assert capsys.readouterr().out.startswith("1 utterances learnt by heart")  # and not its two views
+    seen = []
+    monkeypatch.setattr(trials, "_learn", lambda *given: seen.append(given[-1]))
+    assert main([*flags, *views, "--data.batch_most=5", "--find_budget=true"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    tried = [int(line.split()[0]) for line in said if "frames/s" in line]
+    assert len(seen) == 2 * len(tried) and max(map(len, seen)) == 10
+    for batch, budget in zip(seen[::2], tried, strict=True):
+        longest = batch.frames.shape[1] / 1.15  # what is read more slowly counts as it was
+        assert batch.views == 2 and (len(batch) == 2 or len(batch) * longest <= budget)
 
 
 def test_what_cannot_be_learnt_is_said(flags, tmp_path):
