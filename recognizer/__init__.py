@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ _HOMES = {
     "Word": "transcript",
     "load": "pretrained",
 }
+
+if "OMP_WAIT_POLICY" not in os.environ:
+    # Threads of GNU's OpenMP, which torch brings, spin while they wait for one another: beside a second busy process
+    # that made both of them many times slower. It must be said before torch is loaded (docs/LOG.md).
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def __getattr__(name: str) -> Any:

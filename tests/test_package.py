@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -53,3 +54,16 @@ def test_the_lock_pins_everything_and_names_no_place() -> None:
     assert all("==" in line.split(";")[0] for line in pins)
     assert "://" not in text
     assert "--" not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [({}, "1000 None"), ({"GOMP_SPINCOUNT": "7"}, "7 None"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None ACTIVE")],
+)
+def test_threads_that_wait_let_others_work_unless_the_user_says_otherwise(given: dict[str, str], found: str) -> None:
+    """Before torch is loaded, since OpenMP looks but once."""
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    environment = {name: value for name, value in os.environ.items() if name not in names} | given
+    program = f"import sys, os, recognizer; assert 'torch' not in sys.modules; print(*map(os.environ.get, {names}))"
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip() == found
