@@ -24,11 +24,11 @@ from recognizer.sound import Folder
 from recognizer.variations import VARIATIONS
 from recognizer.variations.line import Line, blurred, placed, spread
 from recognizer.variations.pen import Pen
-from recognizer.variations.speech import Speech, filtered, mixed, reverberant
+from recognizer.variations.speech import Speech, filtered, gated, mixed, reverberant
 
 STRONG: dict[str, dict[str, Any]] = {
     "speech": {"speed": 0.5, "cut": 0.1, "rooms": "rooms", "noise": "noise", "equaliser": 12.0, "telephone": 1.0,
-               "hiss": 1.0, "gain": 20.0},
+               "hiss": 1.0, "gate": 1.0, "gain": 20.0},
     "pen": {"slant": 0.5, "rotation": 0.3, "scale": 0.5, "waver": 0.4, "ripple": 0.2, "shake": 0.2, "jitter": 0.05,
             "dropped": 0.9},
     "line": {"shear": 0.6, "tilt": 0.1, "stretch": 0.5, "size": 0.4, "move": 0.2, "wave": 0.2, "thickness": 1.0,
@@ -39,10 +39,11 @@ EACH = [(name, kind) for name, kinds in STRONG.items() for kind in kinds]
 
 
 def voice(seconds: float = 1.0, seed: int = 0) -> torch.Tensor:
-    """Harmonics that come and go, and some breath."""
+    """Harmonics that come and go, and some breath, nearly silent in the end."""
     chance, time = numpy.random.default_rng(seed), numpy.arange(round(seconds * 16_000)) / 16_000
     wave = sum(numpy.sin(2 * numpy.pi * 140 * k * time + chance.uniform(0, 6)) / k for k in range(1, 40))
     wave = 0.05 * wave * (0.3 + numpy.sin(2 * numpy.pi * 3 * time) ** 2) + chance.normal(0, 0.002, len(time))
+    wave[round(0.9 * len(wave)) :] *= 0.01
     return torch.from_numpy(wave.astype(numpy.float32))
 
 
@@ -207,7 +208,7 @@ def test_what_cannot_be_is_refused_by_name(name: str, given: dict[str, Any], mes
 
 
 def test_what_was_never_shown_to_help_is_off() -> None:
-    for name, kinds in {"speech": ["rooms", "noise"], "pen": ["jitter", "dropped"]}.items():
+    for name, kinds in {"speech": ["rooms", "noise", "gate"], "pen": ["jitter", "dropped"]}.items():
         member = variations.build(name, True)
         assert not any(getattr(member, kind) for kind in kinds)
 
@@ -322,6 +323,16 @@ def test_the_equaliser_has_the_gains_it_was_given() -> None:
         out = filtered(wave, [0, 0, 0, 6, 0, -12, 0, 0])
         loud = [float(numpy.mean(part[2000:-2000] ** 2)) for part in (out, wave)]
         assert 10 * numpy.log10(loud[0] / loud[1]) == pytest.approx(gain, abs=0.1)
+
+
+def test_a_gate_takes_as_much_as_told_from_what_is_quiet_and_nothing_from_what_is_not() -> None:
+    loudness = numpy.repeat([0.01, 1.0, 0.05, 1.0, 0.001], 4000)
+    wave = (numpy.random.default_rng(0).standard_normal(20_000) * loudness).astype(numpy.float32)
+    out = gated(wave, threshold=30, depth=25)
+    parts = [slice(4000 * k + 400, 4000 * k + 3600) for k in range(5)]  # 40, 0, 26, 0 and 60 dB below the loudest
+    lost = [20 * numpy.log10(numpy.std(wave[part]) / numpy.std(out[part])) for part in parts]
+    assert lost == pytest.approx([25, 0, 0, 0, 25], abs=1e-3)
+    assert numpy.array_equal(gated(wave * 0, 30, 25), wave * 0)
 
 
 def test_gain_is_exact_and_within_its_bounds() -> None:

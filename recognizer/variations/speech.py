@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recognizer.errors import ConfigError
@@ -20,6 +21,9 @@ EQUALISED = 0.7  # share heard through another microphone
 OCTAVES = (0, 125, 250, 500, 1000, 2000, 4000, 8000)  # Hz
 BAND = ((0, 300), (3300, 4000))  # Hz; between which the edges of a telephone's band lie
 SILENT = -80.0  # dB
+OPEN = (15.0, 45.0)  # dB below the loudest moment, where a gate shuts
+SHUT = (10.0, 60.0)  # dB that it then takes away
+MOMENT = RATE // 50  # samples, 20 ms, whose power a gate heeds
 
 
 class Speech(Variation[Tensor]):
@@ -37,6 +41,8 @@ class Speech(Variation[Tensor]):
         telephone: share of the utterances that are cut to a telephone's band, up to 3.3 to 4 kHz.
         hiss: share of the utterances to which noise made on the spot is added, from a bright hiss to a deep rumble,
             half the times before the microphone and telephone, half behind them.
+        gate: share of the utterances whose quiet moments are made quieter still, as telephones do to what they take for
+            noise: weak consonants go, too.
         snr: dB, least and most; mean power of the utterance over that of `noise` or `hiss`.
         gain: dB; quieter by up to this, or louder by up to half of it; none, for normalised features do not know it.
 
@@ -45,7 +51,7 @@ class Speech(Variation[Tensor]):
     """
 
     name = "speech"
-    kinds = ("speed", "cut", "rooms", "noise", "equaliser", "telephone", "hiss", "gain")
+    kinds = ("speed", "cut", "rooms", "noise", "equaliser", "telephone", "hiss", "gate", "gain")
 
     def __init__(
         self,
@@ -58,16 +64,18 @@ class Speech(Variation[Tensor]):
         equaliser: float = 4.0,
         telephone: float = 0.245,
         hiss: float = 0.5,
+        gate: float = 0.0,
         snr: Sequence[float] = (10.0, 45.0),
         gain: float = 0.0,
     ) -> None:
         check({"speed": (speed, 1), "cut": (cut, 0.2), "equaliser": (equaliser, 40), "gain": (gain, 60)})
-        shares = {"rooms_share": rooms_share, "noise_share": noise_share, "telephone": telephone, "hiss": hiss}
+        shares = {"rooms_share": rooms_share, "noise_share": noise_share}
+        shares |= {"telephone": telephone, "hiss": hiss, "gate": gate}
         check({name: (share, 1.0) for name, share in shares.items()})
         if len(snr) != 2 or not -60 <= snr[0] <= snr[1] <= 120:
             raise ConfigError("data.vary.snr", f"is {snr}", "give the least and the most in dB, such as [10, 45]")
         self.speed, self.cut, self.equaliser, self.gain = speed, cut, equaliser, gain
-        self.telephone, self.hiss = telephone, hiss
+        self.telephone, self.hiss, self.gate = telephone, hiss, gate
         self.least, self.most = snr
         self.rooms = Folder(rooms, "data.vary.rooms") if rooms else None
         self.noise = Folder(noise, "data.vary.noise") if noise else None
@@ -92,6 +100,8 @@ class Speech(Variation[Tensor]):
             wave = self._heard(wave, chance)
         if self.hiss / 2 <= hissing < self.hiss:
             wave = self._hissed(wave, chance)
+        if self.gate and chance.random() < self.gate:
+            wave = gated(wave, chance.uniform(*OPEN), chance.uniform(*SHUT))
         if self.gain:
             wave = wave * numpy.float32(10 ** (chance.uniform(-self.gain, self.gain / 2) / 20))
         return signal if wave is given else torch.from_numpy(wave)
@@ -140,6 +150,22 @@ def filtered(wave: Wave, octaves: Sequence[float] | None = None, low: float = 0.
     spectrum *= torch.from_numpy(10 ** (gain / 20)).float()
     out: Wave = torch.fft.irfft(spectrum, size)[: len(wave)].numpy()
     return out
+
+
+def gated(wave: Wave, threshold: float, depth: float) -> Wave:
+    """The wave [N], `depth` dB quieter where the 20 ms around are `threshold` dB or more below its loudest 20 ms."""
+    level = _mean(wave.astype(numpy.float64) ** 2)
+    shut = level < level.max() * 10 ** (-threshold / 10)
+    return wave * (10 ** (-depth / 20 * _mean(shut.astype(numpy.float64)))).astype(numpy.float32)
+
+
+def _mean(values: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
+    """The mean of the MOMENT around each of [N]; at either end of those that there are."""
+    sums = numpy.concatenate([[0.0], numpy.cumsum(values)])
+    here = numpy.arange(len(values))
+    first, last = numpy.maximum(here - MOMENT // 2, 0), numpy.minimum(here + MOMENT // 2, len(values))
+    mean: NDArray[numpy.float64] = (sums[last] - sums[first]) / (last - first)
+    return mean
 
 
 def mixed(wave: Wave, noise: Wave, snr: float) -> Wave:
