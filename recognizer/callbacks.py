@@ -16,6 +16,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
+from recognizer.corpus import learnt
 from recognizer.errors import ConfigError
 
 
@@ -45,6 +46,20 @@ class Chance(lightning.Callback):
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         drawn = numpy.random.SeedSequence([self.seed, trainer.current_epoch, batch_idx, trainer.global_rank])
         torch.manual_seed(int(drawn.generate_state(1, numpy.uint64)[0] >> 1))
+
+
+class Accumulated(lightning.Callback):
+    """Keeps whole steps only: gradients that were accumulated since the last one are gone with a crash.
+
+    So a checkpoint counts their batches as never begun, and they come again.
+    """
+
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        whole, progress = learnt(trainer), checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        if progress["current"]["processed"] > whole:
+            for kind, count in progress["current"].items():
+                progress["total"][kind] -= count - whole
+                progress["current"][kind] = whole
 
 
 class Frozen(lightning.Callback):
@@ -108,6 +123,8 @@ class Terminated(lightning.Callback):
         self.asked = True
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if learnt(trainer) <= batch_idx:  # amid batches that are accumulated
+            return
         if trainer.strategy.reduce_boolean_decision(self.asked, all=False):
             trainer._signal_connector.received_sigterm = True
 
@@ -120,7 +137,21 @@ class _Kept(ModelCheckpoint):
 
 
 class Last(_Kept):
-    """The run as it stands, to go on from: kept after each validation, and after each epoch that has none."""
+    """The run as it stands, to go on from: kept after each validation, each epoch that has none, and a crash."""
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Of several processes each writes by itself, and all the same: the others may not have come as far as here.
+
+        Lightning would wait for them, and they for this one's gradients.
+        """
+        if trainer.world_size == 1:
+            super().on_exception(trainer, pl_module, exception)
+        elif self._should_save_on_exception(trainer):
+            path = Path(self.format_checkpoint_name(self._monitor_candidates(trainer)))
+            part = path.with_name(f"{path.name}.{trainer.global_rank}")
+            trainer.strategy.checkpoint_io.save_checkpoint(trainer._checkpoint_connector.dump_checkpoint(), part)
+            part.replace(path)
+            self.best_model_path = str(path)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         super().on_train_epoch_end(trainer, pl_module)

@@ -30,6 +30,12 @@ WORKERS = 8
 """Processes that read for one GPU at most, where nobody says how many."""
 
 
+def learnt(trainer: lightning.Trainer) -> int:
+    """How many batches of its epoch are in the weights; those accumulated since the last step are not."""
+    done: int = trainer.fit_loop.epoch_loop.batch_progress.current.processed
+    return done if done >= trainer.num_training_batches else done - done % trainer.accumulate_grad_batches
+
+
 class Corpus(lightning.LightningDataModule):
     """Training, validation and test sets of one kind of files.
 
@@ -244,9 +250,8 @@ class Corpus(lightning.LightningDataModule):
         """The epoch and how many of its batches each rank has learnt from, so that a run can go on in the middle."""
         if self._draws is None or self.trainer is None:
             return {}
-        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
         plan = self._draws
-        return {"epoch": plan.epoch, "batches": progress.processed, "of": len(plan), "lanes": plan.lanes}
+        return {"epoch": plan.epoch, "batches": learnt(self.trainer), "of": len(plan), "lanes": plan.lanes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on there; Lightning calls it before it asks for the batches."""

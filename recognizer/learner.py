@@ -29,7 +29,7 @@ from recognizer.metrics import ErrorRates, Ratio, Verdicts
 from recognizer.optimiser import OPTIMISERS
 from recognizer.output import Output
 from recognizer.pronunciations import Pronunciations
-from recognizer.schedule import schedules
+from recognizer.schedule import Halving, schedules
 from recognizer.transcript import Word
 
 log = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ class Learner(lightning.LightningModule, abc.ABC):
             if checkpoint["hyper_parameters"].get(name) != self.hparams[name]:
                 remedy = "resume with the texts and the dictionary of its run, or begin a new run with --from"
                 raise CheckpointError("--resume", f"the checkpoint has other {labels}", remedy)
-        if self._trainer is not None and "learning" in checkpoint:
+        if self._trainer is not None and self._trainer.state.fn == "fit" and "learning" in checkpoint:
             learning = checkpoint["learning"]
             averaged = {name: checkpoint["state_dict"][name] for name in learning["weights"]}
             self._restored = (averaged, learning["steps"])
@@ -311,7 +311,12 @@ class Learner(lightning.LightningModule, abc.ABC):
         self._report("test")
 
     def _report(self, name: str) -> None:
-        found = self.rates.compute() | {"loss": self.losses.compute(), "blank": self.blanks.compute()}
+        rates = self.rates.compute()
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            for plan in self.trainer.lr_scheduler_configs:
+                if isinstance(plan.scheduler, Halving):
+                    plan.scheduler.heed(float(rates["cer"]))
+        found = rates | {"loss": self.losses.compute(), "blank": self.blanks.compute()}
         found |= {"phones": self.sounds.compute()} if self.spoken is not None else {}
         # Summed over processes already; to take their mean changes nothing, and Lightning asks for it.
         self.log_dict({f"{name}_{key}": rate for key, rate in found.items()}, prog_bar=True, sync_dist=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import LambdaLR, LinearLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, LinearLR, LRScheduler
 
 from recognizer.errors import ConfigError
 
@@ -15,6 +15,8 @@ ENDLESS = 500.0
 """Steps over which the rate rises in a run that has no end."""
 BEGIN, END = 1 / 25, 1 / 25e4
 """The first and the last share of a one-cycle run, those of torch's `OneCycleLR`."""
+PATIENCE = 3
+"""Validations without a better one, after which the rate is halved."""
 
 
 def cosine(step: int, total: float, warmup: float) -> float:
@@ -45,6 +47,30 @@ def constant(step: int, total: float, warmup: float) -> float:
     return (step + 1) / (rise + 1) if step < rise else 1.0
 
 
+class Halving(LRScheduler):
+    """The rate halved whenever PATIENCE validations in a row were no better than the best before them.
+
+    It is asked after each validation, before checkpoints are written, and not after each epoch, as Lightning asks
+    torch's `ReduceLROnPlateau`: of epochs there may be more, or fewer, and what is kept would lack the last answer.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.best, self.worse = math.inf, 0
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | torch.Tensor]:
+        """The rates as they are: steps and epochs change nothing."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def heed(self, rate: float) -> None:
+        """Take note of a validation's error rate."""
+        self.best, self.worse = (rate, 0) if rate < self.best else (self.best, self.worse + 1)
+        if self.worse == PATIENCE:
+            self.worse = 0
+            for group in self.optimizer.param_groups:
+                group["lr"] /= 2
+
+
 SHARES: dict[str, Callable[[int, float, float], float]] = {"constant": constant, "cosine": cosine, "onecycle": onecycle}
 """Step, all steps, the share of them that rises -> share of the highest rate."""
 SCHEDULES = (*SHARES, "plateau")
@@ -62,8 +88,7 @@ def schedules(name: str, optimizer: torch.optim.Optimizer, total: float, warmup:
     if name == "plateau":
         rise = round(_rise(total, warmup))
         up = LinearLR(optimizer, 1 / (rise + 1), 1.0, rise)  # only multiplies, so that the halving lasts
-        halve = ReduceLROnPlateau(optimizer, "min", factor=0.5, patience=2)
-        return [{"scheduler": up, "interval": "step"}, {"scheduler": halve, "interval": "epoch", "monitor": "val_cer"}]
+        return [{"scheduler": up, "interval": "step"}, {"scheduler": Halving(optimizer), "interval": "epoch"}]
     share = SHARES[name]
     return [{"scheduler": LambdaLR(optimizer, lambda step: share(step, total, warmup)), "interval": "step"}]
 

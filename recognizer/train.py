@@ -18,10 +18,11 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from recognizer import memory, pretrained, trials
 from recognizer.arguments import begun, continued, folder, named
-from recognizer.callbacks import Best, Chance, Frozen, Last, Settings, Terminated, Wait
+from recognizer.callbacks import Accumulated, Best, Chance, Frozen, Last, Settings, Terminated, Wait
 from recognizer.corpus import Corpus
 from recognizer.errors import ConfigError, RecognizerError, nearest
 from recognizer.model import Recognizer
@@ -57,10 +58,14 @@ class _CLI(LightningCLI):
         # Kept before the run folder is written into it: a run that goes on gets a folder of its own.
         settings = self.parser.dump(self.config, skip_link_targets=True, skip_none=False)
         given = self.config
-        beside = [Settings(settings), Chance(given.seed), Frozen(given.freeze), Wait(), Terminated()]
+        beside = [Settings(settings), Chance(given.seed), Frozen(given.freeze), Accumulated(), Wait(), Terminated()]
         self.trainer_defaults["callbacks"] = beside
         trainer = self.config.trainer
         _check_precision(trainer)
+        if trainer.plugins is None and SLURMEnvironment.detect():
+            # Lightning would queue the job again by itself, from within a signal, and go on from files in this folder.
+            name = f"{SLURMEnvironment.__module__}.{SLURMEnvironment.__qualname__}"
+            trainer.plugins = [{"class_path": name, "init_args": {"auto_requeue": False}}]
         if trainer.logger is None or trainer.logger is True:
             home = Path(trainer.default_root_dir or "runs") / self.config.name
             kept = {"save_dir": str(home.parent), "name": home.name, "version": _number(home)}

@@ -180,6 +180,7 @@ CHECKPOINTS: dict[str, tuple[Make, str]] = {
     "a folder": (lambda path: path.mkdir(), "cannot be opened"),
     "empty": (lambda path: path.touch(), "is no checkpoint"),
     "text": (lambda path: path.write_text("weights"), "is no checkpoint"),
+    "sound": (lambda path: tiny.sound(path.with_suffix(".wav"), 0.2).rename(path), "is no checkpoint"),
     "cut": (lambda path: cut(tiny.checkpoint(path), 0.7), "is no checkpoint"),
     "of another program": (lambda path: torch.save({"state_dict": {}}, path), "is no checkpoint of recognizer"),
     "a tensor": (lambda path: torch.save(torch.zeros(3), path), "is no checkpoint of recognizer"),

@@ -33,8 +33,8 @@ pytestmark = [
 class Notes(Callback):
     """Writes down what one process has seen: its utterances, the first step's gradients, and all that was logged."""
 
-    def __init__(self, path, gone, told=()):
-        self.path, self.gone, self.told = path, gone, told
+    def __init__(self, path, gone, told=(), fails=()):
+        self.path, self.gone, self.told, self.fails = path, gone, told, fails
         self.seen, self.gradients, self.batches = [], None, []
 
     def on_train_start(self, trainer, pl_module):
@@ -47,6 +47,8 @@ class Notes(Callback):
             self.batches.append(batch)
         if trainer.global_step == 1 and trainer.global_rank in self.told:
             os.kill(os.getpid(), signal.SIGTERM)
+        if trainer.global_step == 2 and trainer.global_rank in self.fails:
+            raise RuntimeError("out of memory")
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         if self.gradients is None:
@@ -73,7 +75,7 @@ def table(tmp_path_factory):
     return folder / "train.tsv"
 
 
-def run(folder, table, world, *flags, gone=None, told=()):
+def run(folder, table, world, *flags, gone=None, told=(), fails=()):
     """Train in `world` processes, each started as torchrun starts them; the notes of each."""
     folder.mkdir()
     with socket.socket() as free:
@@ -85,7 +87,8 @@ def run(folder, table, world, *flags, gone=None, told=()):
     places = [folder / f"rank{rank}" for rank in range(world)]
     spawn = multiprocessing.get_context("fork")
     children = [
-        spawn.Process(target=_child, args=(place, given, port, rank, gone, told)) for rank, place in enumerate(places)
+        spawn.Process(target=_child, args=(place, given, port, rank, gone, told, fails))
+        for rank, place in enumerate(places)
     ]
     for child in children:
         child.start()
@@ -99,7 +102,7 @@ def run(folder, table, world, *flags, gone=None, told=()):
     return [torch.load(place.with_suffix(".pt"), weights_only=False) for place in places]
 
 
-def _child(place, flags, port, rank, gone, told):
+def _child(place, flags, port, rank, gone, told, fails):
     os.chdir(place.parent)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
     torch.set_num_threads(1)
@@ -107,13 +110,15 @@ def _child(place, flags, port, rank, gone, told):
 
     def noted(self):
         before(self)
-        self.trainer_defaults["callbacks"].append(Notes(place, gone, told))
+        self.trainer_defaults["callbacks"].append(Notes(place, gone, told, fails))
 
     train._CLI.before_instantiate_classes = noted
     try:
         train.train(flags)
     except KeyboardInterrupt as stop:
         torch.save(str(Path(str(stop)).resolve()), place.with_suffix(".pt"))
+    except RuntimeError as error:  # a crash, or that of another process
+        torch.save(str(error), place.with_suffix(".pt"))
     os._exit(0)
 
 
@@ -213,6 +218,15 @@ def test_a_signal_to_end_ends_all_processes_and_leaves_a_checkpoint(table, tmp_p
     paths = run(tmp_path / "two", table, 2, *flags, told=told)
     assert len(set(paths)) == 1 and Path(paths[0]).name == "last.ckpt"
     assert torch.load(paths[0], weights_only=True)["global_step"] == 2
+
+
+def test_a_crash_of_one_process_leaves_a_checkpoint_and_nobody_waits(table, tmp_path):
+    flags = ["--data.batch_frames=70", "--trainer.max_epochs=9"]
+    errors = run(tmp_path / "two", table, 2, *flags, fails=(1,))
+    assert errors[1] == "out of memory"
+    kept = tmp_path / "two/runs/two/version_1/checkpoints"
+    assert torch.load(kept / "last.ckpt", weights_only=True)["global_step"] == 2
+    assert not list(kept.glob("last.ckpt.*"))
 
 
 def test_fewer_utterances_than_processes_and_a_file_that_is_gone(table, tmp_path):

@@ -1,14 +1,16 @@
 """Learning rates rise, then fall as their names say; torch's own schedules are the outside truth."""
 
 import math
+import random
 
 import pytest
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from recognizer.errors import ConfigError
 from recognizer.optimiser import adamw
-from recognizer.schedule import SCHEDULES, SHARES, schedules
+from recognizer.schedule import PATIENCE, SCHEDULES, SHARES, Halving, schedules
 
 
 def rates(name, total, warmup, steps):
@@ -56,8 +58,21 @@ def test_a_plateau_halves_the_rate_for_good():
         for _ in range(10):
             optimizer.step()
             up.step()
-        halve.step(rate)
+        halve.step()  # an epoch without a validation
+        halve.heed(rate)
         assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01 if epoch < 4 else 0.005)
+
+
+def test_the_halvings_are_those_of_torch():
+    optimizer, other = (adamw(nn.Linear(2, 2), 0.01, 0.1) for _ in range(2))
+    mine, theirs = Halving(optimizer), ReduceLROnPlateau(other, factor=0.5, patience=PATIENCE - 1, threshold=0)
+    chance = random.Random(0)
+    for _ in range(60):
+        rate = chance.random()
+        mine.heed(rate)
+        theirs.step(rate)
+        assert optimizer.param_groups[0]["lr"] == other.param_groups[0]["lr"]
+    assert optimizer.param_groups[0]["lr"] < 1e-6
 
 
 def test_one_cycle_needs_an_end():

@@ -6,6 +6,7 @@ import math
 import pytest
 import tiny
 import torch
+from pytorch_lightning.plugins.environments import SLURMEnvironment
 from test_configs import data
 
 from recognizer import manifest, samples
@@ -226,6 +227,39 @@ def test_a_run_cut_in_the_middle_of_an_epoch_ends_where_a_whole_one_ends(many, t
     assert equal(weights(whole), weights(resumed)) and resumed.global_step == whole.global_step
 
 
+def test_batches_accumulated_before_a_crash_come_again(many, monkeypatch):
+    flags = [*many, "--trainer.accumulate_grad_batches=2"]
+    whole = train(flags)
+    cut(monkeypatch, [*flags, "--name=cut"], 1, 3, RuntimeError("a bug"))
+    path = "runs/cut/version_1/checkpoints/last.ckpt"
+    assert torch.load(path, weights_only=True)["Corpus"]["batches"] == 2
+    resumed = train(["--resume", path])
+    assert equal(weights(whole), weights(resumed)) and resumed.global_step == whole.global_step == 6
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_plateau_is_counted_in_validations_also_over_a_cut(many, monkeypatch, every):
+    flags = [*many, "--model.schedule=plateau", "--model.lr=1e-12", f"--trainer.check_val_every_n_epoch={every}"]
+    flags += [f"--trainer.max_epochs={8 * every}"]
+    whole = train(flags)
+    cut(monkeypatch, [*flags, "--name=cut", "--last.save_on_exception=false"], 4 * every, 0, RuntimeError("power cut"))
+    resumed = train(["--resume", "runs/cut/version_1/checkpoints/last.ckpt"])
+    for trainer in (whole, resumed):
+        (group,), halving = trainer.optimizers[0].param_groups[:1], trainer.lr_scheduler_configs[1].scheduler
+        assert group["lr"] == pytest.approx(1e-12 / 4) and halving.worse == 1
+
+
+def test_under_slurm_no_job_is_queued_again_behind_our_back(flags, monkeypatch):
+    for name in ("NTASKS", "NTASKS_PER_NODE", "JOB_ID"):
+        monkeypatch.setenv(f"SLURM_{name}", "1")
+    for name in ("PROCID", "LOCALID", "NODEID"):
+        monkeypatch.setenv(f"SLURM_{name}", "0")
+    monkeypatch.setenv("SLURM_JOB_NAME", "train")
+    trainer = train([*flags, "--trainer.max_epochs=1"])
+    found = trainer._accelerator_connector.cluster_environment
+    assert isinstance(found, SLURMEnvironment) and found.auto_requeue is False
+
+
 def test_a_crash_leaves_a_checkpoint_to_go_on_from(many, monkeypatch, caplog):
     before = cut(monkeypatch, many, 0, 2, RuntimeError("a bug"))
     path = "runs/try/version_1/checkpoints/last.ckpt"
@@ -279,8 +313,10 @@ def test_the_average_is_validated_and_written_as_the_model(many, tmp_path):
     best = torch.load(folder / "best.ckpt", weights_only=True)
     assert "learning" not in best
     scored = trainer.callback_metrics["val_loss"]
-    trainer.validate(Recognizer.load(folder / "last.ckpt"), trainer.datamodule, verbose=False)
-    torch.testing.assert_close(trainer.callback_metrics["val_loss"], scored)
+    for path in (None, folder / "last.ckpt"):  # as it was loaded, and as Lightning loads it
+        model = Recognizer.load(folder / "last.ckpt")
+        trainer.validate(model, trainer.datamodule, path, verbose=False, weights_only=True)
+        torch.testing.assert_close(trainer.callback_metrics["val_loss"], scored)
 
 
 def test_frozen_layers_wait_for_their_time(many, tmp_path):

@@ -62,7 +62,7 @@ class Speech(Variation[Tensor]):
         noise: str | None = None,
         noise_share: float = 0.5,
         equaliser: float = 4.0,
-        telephone: float = 0.245,
+        telephone: float = 0.0,
         hiss: float = 0.5,
         gate: float = 0.0,
         snr: Sequence[float] = (10.0, 45.0),
