@@ -101,6 +101,11 @@ class Corpus(lightning.LightningDataModule):
         if min(batch_frames, batch_most, window) < 1:
             found = f"batch_frames {batch_frames}, batch_most {batch_most}, window {window}"
             raise ConfigError("data", found, "use at least 1")
+        for name, value in (("workers", workers or 0), ("seed", seed), ("nothing", nothing), ("cache", cache)):
+            if not 0 <= value < math.inf:
+                raise ConfigError(f"data.{name}", f"is {value}", "use a number from 0")
+        if not 0 <= val_fraction < 1:
+            raise ConfigError("data.val_fraction", f"is {val_fraction}", "use a share below 1, such as 0.1")
         if views not in (1, 2):
             raise ConfigError("data.views", f"is {views}", "use 1, or 2 for model.consistency")
         tables = 1 if sample or isinstance(train, str) else len(train)
