@@ -86,6 +86,7 @@ class Recognizer(Network, Learner):
         super().__init__()
         frontend = frontends.build(frontend).config()  # all settings: a release with other defaults reads the same
         self.save_hyperparameters()
+        self.hparams["frontend"] = frontend  # where Lightning's parser makes the model, it kept what it was given
         if not 0 < lr < math.inf:
             raise ConfigError("model.lr", f"is {lr}", "use a number above 0")
         if not 0 <= weight_decay < math.inf:

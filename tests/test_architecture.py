@@ -44,6 +44,7 @@ LADDER: dict[str, int] = {
     "manifest": 1,
     "metrics": 1,
     "optimiser": 1,
+    "resuming": 1,
     "output": 0,
     "pronunciations": 2,
     "subtitles": 1,

@@ -105,6 +105,31 @@ def test_mistakes_are_named_in_one_line(flags, capsys, monkeypatch, wrong, messa
     assert said[-1].startswith("error: ") and message in said[-1]
 
 
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ("--model.width=9", "model.width is 9, and in the checkpoint 8; leave it out, or begin a new run"),
+        ("--model.layer=lookahead", "model.layer is lookahead, and in the checkpoint blstm"),
+        ("--data.frontend={name: speech, bands: 20}", "data.frontend.bands is 20, and in the checkpoint 16"),
+        ("--data.frontend={name: speech, bands: 16, floor: 40}", "data.frontend.floor is 40, and in the checkpoint"),
+        ("--model.optimiser=muon", "model.optimiser is muon, and in the checkpoint adamw"),
+        ("--model.schedule=cosine", "model.schedule is cosine, and in the checkpoint plateau"),
+    ],
+)
+def test_a_run_goes_on_with_the_network_it_has(flags, capsys, changed, message):
+    first = train([*flags, "--model.schedule=plateau", "--trainer.max_epochs=1"])
+    path = f"{first.log_dir}/checkpoints/last.ckpt"
+    assert main(["--resume", path, "--trainer.max_epochs=2", changed]) == 2
+    assert f"error: --resume: {message}" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_checkpoint_keeps_all_settings_of_its_front_end(flags):
+    """So that a release with other defaults reads the same."""
+    first = train([*flags, "--trainer.max_epochs=1"])
+    kept = torch.load(f"{first.log_dir}/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]
+    assert kept["frontend"] == first.datamodule.frames.config()
+
+
 @pytest.mark.skipif(
     torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"), reason="refused there, as tested above"
 )
