@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
 from recognizer import memory, pretrained, trials
 from recognizer.arguments import begun, continued, folder, named
@@ -51,6 +52,8 @@ class _CLI(LightningCLI):
         parser.link_arguments("data", "model.phones", compute_fn=_phones, apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:
+        if not 0 <= self.config.seed < 2**32:
+            raise ConfigError("--seed", f"is {self.config.seed}", "use a number from 0 to 4294967295")
         lightning.seed_everything(self.config.seed, workers=True, verbose=False)
         if self.config["from"] and self.begins:
             _continue(self.config)
@@ -60,7 +63,7 @@ class _CLI(LightningCLI):
         beside = [Settings(settings), Chance(given.seed), Frozen(given.freeze), Wait(), Terminated()]
         self.trainer_defaults["callbacks"] = beside
         trainer = self.config.trainer
-        _check_precision(trainer)
+        _check(trainer)
         if trainer.logger is None or trainer.logger is True:
             home = Path(trainer.default_root_dir or "runs") / self.config.name
             kept = {"save_dir": str(home.parent), "name": home.name, "version": _number(home)}
@@ -68,6 +71,13 @@ class _CLI(LightningCLI):
                 {"class_path": f"pytorch_lightning.loggers.{kind}", "init_args": dict(kept)}
                 for kind in ("CSVLogger", "TensorBoardLogger")
             ]
+
+    def instantiate_trainer(self, **given: Any) -> lightning.Trainer:
+        """Lightning's; nothing of ours runs in it, so what it complains of is a flag."""
+        try:
+            return super().instantiate_trainer(**given)
+        except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
+            raise _blamed(error, vars(self.config.trainer)) from error
 
 
 class _Resumed(_CLI):
@@ -100,11 +110,35 @@ def _number(home: Path) -> int:
     return int(os.environ["RECOGNIZER_RUN"])
 
 
+PRECISIONS = ("32", "32-true", "16", "16-mixed", "bf16", "bf16-mixed")
+"""Those in which the weights stay in single precision, and the loss with them."""
+
+
+def _check(trainer: Any) -> None:
+    """Refuse flags that Lightning takes and that come to no good here, or later."""
+    _check_precision(trainer)
+    if trainer.accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise ConfigError("trainer.accelerator", "is gpu, and torch finds none", "use cpu, or leave it out")
+    if trainer.overfit_batches:
+        what = f"is {trainer.overfit_batches}, and would put another sampler in place of the one that makes batches"
+        raise ConfigError("trainer.overfit_batches", what, "use --overfit true")
+    if trainer.enable_checkpointing is False or trainer.barebones:
+        flag = "barebones" if trainer.barebones else "enable_checkpointing"
+        what = f"is {str(getattr(trainer, flag)).lower()}, and a run is kept in its checkpoints"
+        raise ConfigError(f"trainer.{flag}", what, "leave it out; --trainer.fast_dev_run true tries and keeps nothing")
+    for flag in ("accumulate_grad_batches", "check_val_every_n_epoch"):
+        if (value := getattr(trainer, flag)) is not None and value < 1:
+            raise ConfigError(f"trainer.{flag}", f"is {value}", "use at least 1")
+
+
 def _check_precision(trainer: Any) -> None:
     precision = str(trainer.precision)
     on_cpu = trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available())
     capability = torch.backends.cpu.get_cpu_capability()
-    if on_cpu and precision in ("16", "16-mixed", "16-true"):
+    if trainer.precision is not None and precision not in PRECISIONS:
+        what = f"is {precision}, and weights are learnt in single precision"
+        raise ConfigError("trainer.precision", what, "use 32-true, bf16-mixed or 16-mixed")
+    if on_cpu and precision in ("16", "16-mixed"):
         raise ConfigError("trainer.precision", f"{precision} needs a GPU", "use 32-true or bf16-mixed here")
     if on_cpu and precision.startswith("bf16") and capability in ("DEFAULT", "NO AVX", "AVX2"):
         raise ConfigError(
@@ -112,6 +146,20 @@ def _check_precision(trainer: Any) -> None:
             f"{precision} needs a processor with AVX-512, this one has {capability}",
             "use 32-true here",
         )
+
+
+def _blamed(error: Exception, flags: Mapping[str, Any]) -> ConfigError:
+    """What Lightning says of a flag, under the flag that it names first, or whose value it quotes."""
+    message = str(error)
+    places = {name: found.start() for name in flags if (found := re.search(rf"\b{name}\b", message))}
+    quoted = [name for name, value in flags.items() if isinstance(value, str) and repr(value) in message]
+    for name in (*sorted(places, key=places.__getitem__), *quoted):
+        return ConfigError(f"trainer.{name}", f"is {flags[name]}, and Lightning says: {_short(error)}", "see --help")
+    return ConfigError("trainer", f"Lightning says: {_short(error)}", "see --help")
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:400].rstrip(".")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -167,7 +215,9 @@ def _train(arguments: list[str]) -> lightning.Trainer:
             parser_kwargs={"default_config_files": [str(folder() / "base.yaml")], "exit_on_error": False},
         )
     except jsonargparse.ArgumentError as error:
-        raise _explained(str(error), arguments) from error
+        raise _explained(error, arguments) from error
+    except MisconfigurationException as error:  # of best, last and stop, which are Lightning's, too
+        raise ConfigError("best, last or stop", f"Lightning says: {_short(error)}", "see --help") from error
     except Exception as error:
         # What a constructor says is wrapped by the parser; the user wants the cause.
         cause: BaseException | None = error
@@ -190,11 +240,15 @@ def _train(arguments: list[str]) -> lightning.Trainer:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed, weights_only=True)
     except SystemExit:  # what Lightning makes of Ctrl-C, once the checkpoint is saved
         raise KeyboardInterrupt(_saved(last)) from None
-    except Exception:
+    except Exception as error:
         if _saved(last):
             log.error("crashed; go on with --resume %s", _saved(last))
+        if found := re.search(INTERVAL, str(error)):
+            what = f"is {found[1]}, and an epoch has {found[2]} batches"
+            remedy = f"use {found[2]} at most, or --trainer.check_val_every_n_epoch null, which counts on over epochs"
+            raise ConfigError("trainer.val_check_interval", what, remedy) from error
         raise
-    if best.best_model_path:
+    if best.best_model_path and best.best_model_score is not None:  # spawned processes keep the score
         log.info("best (%s %.4f): %s", best.monitor, float(best.best_model_score), best.best_model_path)
     return cli.trainer
 
@@ -205,6 +259,8 @@ def _saved(last: ModelCheckpoint) -> str:
     return path if Path(path).is_file() else ""
 
 
+INTERVAL = r"`val_check_interval` \((\d+)\) must be .* training batches \((\d+)\)"
+"""How Lightning words, once it has counted the batches, that they are fewer."""
 UNKNOWN = (
     r"Group '(?P<group>[\w.]+)' does not accept option '(?P<key>[\w.]+)'",
     r"Option '(?P<key>[\w.]+)' is not accepted",
@@ -213,13 +269,14 @@ UNKNOWN = (
 """How the parser words that it does not know a key."""
 
 
-def _explained(message: str, arguments: Sequence[str]) -> ConfigError:
+def _explained(error: Exception, arguments: Sequence[str]) -> ConfigError:
     """What the parser says of a wrong key or value; for a key with the nearest right one."""
+    message = str(error)
     files = [after for before, after in itertools.pairwise(arguments) if before == "--config"]
     where = ", ".join(files) or "settings"
     found = next(filter(None, (re.search(pattern, message) for pattern in UNKNOWN)), None)
     if found is None:
-        return ConfigError(where, " ".join(message.split())[:400], "see --help")
+        return ConfigError(where, _short(error), "see --help")
     key = ".".join(part for part in (found.groupdict().get("group"), found["key"]) if part)
     if "unrecognized" in message:
         where = f"--{key}"
