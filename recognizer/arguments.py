@@ -11,9 +11,7 @@ from pathlib import Path
 from recognizer import pretrained
 from recognizer.errors import CheckpointError, ConfigError, nearest
 from recognizer.network import opened
-
-SHAPE = ("stem", "layer", "depth", "width", "projection", "norm")
-"""Settings of the model that its weights depend on."""
+from recognizer.resuming import SHAPE
 
 
 def folder() -> Path:

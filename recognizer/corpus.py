@@ -32,7 +32,8 @@ WORKERS = 8
 
 def learnt(trainer: lightning.Trainer) -> int:
     """How many batches of its epoch are in the weights; those accumulated since the last step are not."""
-    done: int = trainer.fit_loop.epoch_loop.batch_progress.current.processed
+    progress: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+    done: int = progress.processed
     return done if done >= trainer.num_training_batches else done - done % trainer.accumulate_grad_batches
 
 
@@ -107,6 +108,11 @@ class Corpus(lightning.LightningDataModule):
         if min(batch_frames, batch_most, window) < 1:
             found = f"batch_frames {batch_frames}, batch_most {batch_most}, window {window}"
             raise ConfigError("data", found, "use at least 1")
+        for name, value in (("workers", workers or 0), ("seed", seed), ("nothing", nothing), ("cache", cache)):
+            if not 0 <= value < math.inf:
+                raise ConfigError(f"data.{name}", f"is {value}", "use a number from 0")
+        if not 0 <= val_fraction < 1:
+            raise ConfigError("data.val_fraction", f"is {val_fraction}", "use a share below 1, such as 0.1")
         if views not in (1, 2):
             raise ConfigError("data.views", f"is {views}", "use 1, or 2 for model.consistency")
         tables = 1 if sample or isinstance(train, str) else len(train)

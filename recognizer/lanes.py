@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import NDArray
 
-from recognizer.sampler import Draws, Plan, filled, jitter, stretches
+from recognizer.sampler import Draws, Plan, filled, hollow, jitter, stretches
 from recognizer.shards import Span
 
 Haul = tuple[int, list[int], tuple[Span, ...]]
@@ -35,6 +35,9 @@ class Lanes(Draws[Haul]):
         origins: the corpus of each shard, as a place in the plan's weights; all of them the first, if none are said.
         workers: processes of this rank that read; 0 counts as one.
         window: items that each of them holds at a time.
+
+    Raises:
+        ConfigError: the weights leave no item.
     """
 
     def __init__(
@@ -98,6 +101,8 @@ class Lanes(Draws[Haul]):
                     part = (max(first, first + low - place), min(stop, first + high - place))
                     found += [(part[0] + whole * total, part[1] + whole * total)] if part[0] < part[1] else []
                 place += stop - first
+        if not found:
+            raise hollow(self.plan)
         return found
 
     def _windows(self, lane: tuple[int, Numbers], epoch: int) -> list[Window]:

@@ -15,14 +15,14 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor, nn
 
-from recognizer import reading
+from recognizer import frontends, reading, resuming
 from recognizer.agreement import apart
 from recognizer.alphabet import BLANK, Alphabet
 from recognizer.average import Average
 from recognizer.batch import HOLLOW, Batch, needed, pad
 from recognizer.calibration import Calibration
 from recognizer.decoders import Greedy
-from recognizer.errors import CheckpointError, ConfigError
+from recognizer.errors import ConfigError
 from recognizer.frontends import Frontend
 from recognizer.lengths import inside
 from recognizer.metrics import ErrorRates, Ratio, Verdicts
@@ -33,9 +33,6 @@ from recognizer.schedule import Halving, schedules
 from recognizer.transcript import Word
 
 log = logging.getLogger(__name__)
-
-NAMED = {"alphabet": "characters", "phones": "phones"}
-"""Settings that say what the outputs write."""
 
 
 class Learner(lightning.LightningModule, abc.ABC):
@@ -245,13 +242,15 @@ class Learner(lightning.LightningModule, abc.ABC):
         """To train on, the weights that learn; to use the model, the average.
 
         Raises:
-            CheckpointError: its outputs write other labels.
+            CheckpointError: its outputs write other labels; or a run shall go on that was set otherwise.
         """
-        for name, labels in NAMED.items():
-            if checkpoint["hyper_parameters"].get(name) != self.hparams[name]:
-                remedy = "resume with the texts and the dictionary of its run, or begin a new run with --from"
-                raise CheckpointError("--resume", f"the checkpoint has other {labels}", remedy)
-        if self._trainer is not None and self._trainer.state.fn == "fit" and "learning" in checkpoint:
+        kept = checkpoint["hyper_parameters"]
+        resuming.readable(kept, self.hparams)
+        if self._trainer is None or self._trainer.state.fn != "fit":
+            return
+        whole = frontends.build(kept["frontend"]).config()  # older checkpoints hold what was said of it only
+        resuming.follows({**kept, "frontend": whole}, self.hparams)
+        if "learning" in checkpoint:
             learning = checkpoint["learning"]
             averaged = {name: checkpoint["state_dict"][name] for name in learning["weights"]}
             self._restored = (averaged, learning["steps"])

@@ -45,7 +45,7 @@ class Recognizer(Network, Learner):
         dropout: share of each layer's outputs set to zero while training.
         lr: highest learning rate.
         weight_decay: its decay, of weight matrices only.
-        warmup: share of all steps over which the rate rises.
+        warmup: share of all steps, from 0 to 1, over which the rate rises; 500 steps in a run without an end.
         shown: texts shown after each validation.
         schedule: the course of the learning rate, one of `SCHEDULES`: "cosine", "onecycle", "plateau", "constant".
         average: share that the running average of the weights keeps at each step, such as 0.999; the average is what is
@@ -86,8 +86,13 @@ class Recognizer(Network, Learner):
         super().__init__()
         frontend = frontends.build(frontend).config()  # all settings: a release with other defaults reads the same
         self.save_hyperparameters()
-        if lr <= 0:
+        self.hparams["frontend"] = frontend  # where Lightning's parser makes the model, it kept what it was given
+        if not 0 < lr < math.inf:
             raise ConfigError("model.lr", f"is {lr}", "use a number above 0")
+        if not 0 <= weight_decay < math.inf:
+            raise ConfigError("model.weight_decay", f"is {weight_decay}", "use a number from 0, such as 0.01")
+        if not 0 <= warmup <= 1:
+            raise ConfigError("model.warmup", f"is {warmup}", "use a share of all steps from 0 to 1, such as 0.1")
         if not 0 <= average < 1:
             raise ConfigError("model.average", f"is {average}", "use a share below 1, such as 0.999, or 0 for none")
         if not 0 < sounds < 1:

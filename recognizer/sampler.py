@@ -12,6 +12,8 @@ import numpy
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from recognizer.errors import ConfigError
+
 Draw = tuple[int, list[int]]
 """The epoch, which seeds augmentation, and the utterances of one batch; `number + n * k` is copy k of the n."""
 Drawn = TypeVar("Drawn", bound=tuple[object, ...])
@@ -96,6 +98,9 @@ class Bins(Draws[Draw]):
         lengths: frames of each utterance.
         plan: which batches are wanted; what comes more often than a whole number is chosen in the order of length.
         origins: the corpus of each utterance, as a place in the plan's weights; all the first, if none are said.
+
+    Raises:
+        ConfigError: the weights leave no utterance.
     """
 
     def __init__(self, lengths: Sequence[int], plan: Plan, origins: Sequence[int] = ()) -> None:
@@ -145,6 +150,8 @@ class Bins(Draws[Draw]):
                 places = [len(part) - 1 if epoch is None else epoch % len(part) for part in parts]
                 extra = [part[place] for part, place in zip(parts, places, strict=True)]
                 chosen.append(numpy.array(extra) + whole * len(self.lengths))
+        if not any(map(len, chosen)):
+            raise hollow(self.plan)
         return numpy.sort(numpy.concatenate(chosen))
 
     def _sizes(self, members: NDArray[numpy.int64]) -> NDArray[numpy.float64]:
@@ -159,6 +166,12 @@ class Bins(Draws[Draw]):
 
     def __len__(self) -> int:
         return len(self.batches()) // self.plan.world
+
+
+def hollow(plan: Plan) -> ConfigError:
+    """What is wrong with weights so small that no utterance is left."""
+    found = f"is {list(plan.weights)}, by which no utterance comes in an epoch"
+    return ConfigError("data.weights", found, "use larger ones, such as 1 for each once")
 
 
 def stretches(stretch: Stretch | None, members: NDArray[numpy.int64], epoch: int) -> NDArray[numpy.float64]:

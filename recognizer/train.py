@@ -15,12 +15,11 @@ from typing import Any
 
 import jsonargparse
 import pytorch_lightning as lightning
-import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.plugins.environments import SLURMEnvironment
+from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
-from recognizer import memory, pretrained, trials
+from recognizer import flags, memory, pretrained, trials
 from recognizer.arguments import begun, continued, folder, named
 from recognizer.callbacks import Accumulated, Best, Chance, Frozen, Last, Settings, Terminated, Wait
 from recognizer.corpus import Corpus
@@ -52,6 +51,8 @@ class _CLI(LightningCLI):
         parser.link_arguments("data", "model.phones", compute_fn=_phones, apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:
+        if not 0 <= self.config.seed < 2**32:
+            raise ConfigError("--seed", f"is {self.config.seed}", "use a number from 0 to 4294967295")
         lightning.seed_everything(self.config.seed, workers=True, verbose=False)
         if self.config["from"] and self.begins:
             _continue(self.config)
@@ -61,11 +62,7 @@ class _CLI(LightningCLI):
         beside = [Settings(settings), Chance(given.seed), Frozen(given.freeze), Accumulated(), Wait(), Terminated()]
         self.trainer_defaults["callbacks"] = beside
         trainer = self.config.trainer
-        _check_precision(trainer)
-        if trainer.plugins is None and SLURMEnvironment.detect():
-            # Lightning would queue the job again by itself, from within a signal, and go on from files in this folder.
-            name = f"{SLURMEnvironment.__module__}.{SLURMEnvironment.__qualname__}"
-            trainer.plugins = [{"class_path": name, "init_args": {"auto_requeue": False}}]
+        flags.check(trainer)
         if trainer.logger is None or trainer.logger is True:
             home = Path(trainer.default_root_dir or "runs") / self.config.name
             kept = {"save_dir": str(home.parent), "name": home.name, "version": _number(home)}
@@ -73,6 +70,13 @@ class _CLI(LightningCLI):
                 {"class_path": f"pytorch_lightning.loggers.{kind}", "init_args": dict(kept)}
                 for kind in ("CSVLogger", "TensorBoardLogger")
             ]
+
+    def instantiate_trainer(self, **given: Any) -> lightning.Trainer:
+        """Lightning's; nothing of ours runs in it, so what it complains of is a flag."""
+        try:
+            return super().instantiate_trainer(**given)
+        except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
+            raise flags.blamed(error, vars(self.config.trainer)) from error
 
 
 class _Resumed(_CLI):
@@ -103,20 +107,6 @@ def _number(home: Path) -> int:
         taken = [int(path.name[8:]) for path in home.glob("version_*") if path.name[8:].isdecimal()]
         os.environ["RECOGNIZER_RUN"] = str(max(taken, default=0) + 1)
     return int(os.environ["RECOGNIZER_RUN"])
-
-
-def _check_precision(trainer: Any) -> None:
-    precision = str(trainer.precision)
-    on_cpu = trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not torch.cuda.is_available())
-    capability = torch.backends.cpu.get_cpu_capability()
-    if on_cpu and precision in ("16", "16-mixed", "16-true"):
-        raise ConfigError("trainer.precision", f"{precision} needs a GPU", "use 32-true or bf16-mixed here")
-    if on_cpu and precision.startswith("bf16") and capability in ("DEFAULT", "NO AVX", "AVX2"):
-        raise ConfigError(
-            "trainer.precision",
-            f"{precision} needs a processor with AVX-512, this one has {capability}",
-            "use 32-true here",
-        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -172,7 +162,9 @@ def _train(arguments: list[str]) -> lightning.Trainer:
             parser_kwargs={"default_config_files": [str(folder() / "base.yaml")], "exit_on_error": False},
         )
     except jsonargparse.ArgumentError as error:
-        raise _explained(str(error), arguments) from error
+        raise _explained(error, arguments) from error
+    except MisconfigurationException as error:  # of best, last and stop, which are Lightning's, too
+        raise ConfigError("best, last or stop", f"Lightning says: {flags.short(error)}", "see --help") from error
     except Exception as error:
         # What a constructor says is wrapped by the parser; the user wants the cause.
         cause: BaseException | None = error
@@ -195,11 +187,15 @@ def _train(arguments: list[str]) -> lightning.Trainer:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed, weights_only=True)
     except SystemExit:  # what Lightning makes of Ctrl-C, once the checkpoint is saved
         raise KeyboardInterrupt(_saved(last)) from None
-    except Exception:
+    except Exception as error:
         if _saved(last):
             log.error("crashed; go on with --resume %s", _saved(last))
+        if found := re.search(INTERVAL, str(error)):
+            what = f"is {found[1]}, and an epoch has {found[2]} batches"
+            remedy = f"use {found[2]} at most, or --trainer.check_val_every_n_epoch null, which counts on over epochs"
+            raise ConfigError("trainer.val_check_interval", what, remedy) from error
         raise
-    if best.best_model_path:
+    if best.best_model_path and best.best_model_score is not None:  # spawned processes keep the score
         log.info("best (%s %.4f): %s", best.monitor, float(best.best_model_score), best.best_model_path)
     return cli.trainer
 
@@ -210,6 +206,8 @@ def _saved(last: ModelCheckpoint) -> str:
     return path if Path(path).is_file() else ""
 
 
+INTERVAL = r"`val_check_interval` \((\d+)\) must be .* training batches \((\d+)\)"
+"""How Lightning words, once it has counted the batches, that they are fewer."""
 UNKNOWN = (
     r"Group '(?P<group>[\w.]+)' does not accept option '(?P<key>[\w.]+)'",
     r"Option '(?P<key>[\w.]+)' is not accepted",
@@ -218,13 +216,14 @@ UNKNOWN = (
 """How the parser words that it does not know a key."""
 
 
-def _explained(message: str, arguments: Sequence[str]) -> ConfigError:
+def _explained(error: Exception, arguments: Sequence[str]) -> ConfigError:
     """What the parser says of a wrong key or value; for a key with the nearest right one."""
+    message = str(error)
     files = [after for before, after in itertools.pairwise(arguments) if before == "--config"]
     where = ", ".join(files) or "settings"
     found = next(filter(None, (re.search(pattern, message) for pattern in UNKNOWN)), None)
     if found is None:
-        return ConfigError(where, " ".join(message.split())[:400], "see --help")
+        return ConfigError(where, flags.short(error), "see --help")
     key = ".".join(part for part in (found.groupdict().get("group"), found["key"]) if part)
     if "unrecognized" in message:
         where = f"--{key}"

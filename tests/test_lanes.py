@@ -5,6 +5,7 @@ import itertools
 import numpy
 import pytest
 
+from recognizer.errors import ConfigError
 from recognizer.lanes import Lanes
 from recognizer.sampler import Plan
 
@@ -95,3 +96,8 @@ def test_weights_say_how_often_a_corpus_comes():
         assert (places >= few).sum() == len(LENGTHS) - few + round(0.5 * (len(LENGTHS) - few))
         numpy.add.at(counts, places, 1)
     assert set(counts[:few]) <= {1, 2, 3} and set(counts[few:]) <= {11, 12, 13}
+
+
+def test_weights_that_leave_no_item_are_refused():
+    with pytest.raises(ConfigError, match=r"data.weights: is \[0.001\], by which no utterance comes"):
+        Lanes(SHARDS, Plan(4000, weights=[0.001]))

@@ -3,6 +3,7 @@
 import numpy
 import pytest
 
+from recognizer.errors import ConfigError
 from recognizer.sampler import Bins, Plan
 
 LENGTHS = numpy.random.default_rng(0).integers(20, 900, 317).tolist()
@@ -93,6 +94,12 @@ def test_weights_say_exactly_how_often_a_corpus_comes(world):
     # Nobody is forgotten, nobody comes much more often than others of the same corpus.
     assert counts[:200].min() >= 4 and counts[:200].max() <= 7
     assert counts[200:].min() >= 43 and counts[200:].max() <= 48
+
+
+def test_weights_that_leave_no_utterance_are_refused():
+    with pytest.raises(ConfigError, match=r"data.weights: is \[0.001, 0.001\], by which no utterance comes"):
+        Bins(LENGTHS, Plan(4000, weights=[0.001, 0.001]), ORIGINS)
+    assert sum(len(members) for _, members in Bins(LENGTHS, Plan(4000, weights=[0.001, 1.0]), ORIGINS)) > 0
 
 
 def test_weights_of_one_change_nothing():
