@@ -61,7 +61,8 @@ class Corpus(lightning.LightningDataModule):
         pronunciations: a pronouncing dictionary, see `Pronunciations.read`: the network learns the phones of the words
             beside their characters. Texts with words that are not listed take no part in that.
         views: 2 shows each utterance of a batch twice, with masks of its own each time, see `model.consistency`.
-        window: of shards, how many utterances each worker holds, undecoded, to find some of like length.
+        window: of shards, how many utterances each worker holds, undecoded, to find some of like length; by default
+            those of 30 batches, and 1000 at least.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Corpus(lightning.LightningDataModule):
         cache: int = 2048,
         seed: int = 0,
         weights: list[float] | None = None,
-        window: int = 1000,
+        window: int | None = None,
         pronunciations: str = "",
         views: int = 1,
     ) -> None:
@@ -98,7 +99,7 @@ class Corpus(lightning.LightningDataModule):
             raise ConfigError("data", f"{found}: one of the two must be given", "set data.train to a manifest")
         if sample and sample not in SAMPLES:
             raise ConfigError("data.sample", f"unknown name {sample!r}", nearest(sample, SAMPLES))
-        if min(batch_frames, batch_most, window) < 1:
+        if min(batch_frames, batch_most, 1 if window is None else window) < 1:
             found = f"batch_frames {batch_frames}, batch_most {batch_most}, window {window}"
             raise ConfigError("data", found, "use at least 1")
         if views not in (1, 2):
