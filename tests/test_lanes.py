@@ -83,7 +83,7 @@ def test_padding_is_small_in_large_batches_too(budget):
 def test_no_window_is_much_smaller_than_the_others():
     """A short one has few batches, and much padding."""
     for workers, window in [(1, 50), (2, 30), (5, 20), (3, 10)]:
-        for lanes, draws in plan(1, workers, window=window):
+        for _, draws in plan(1, workers, window=window):
             sizes = {spans: sum(high - low for low, high in spans) for *_, spans in draws}
             assert len(sizes) >= workers and all(0.4 * window <= size <= window for size in sizes.values())
 
