@@ -13,6 +13,9 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import recognizer  # noqa: F401  # before torch: it says how threads wait
+
+# isort: split
 import torch
 from origin import origin, table
 

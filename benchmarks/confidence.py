@@ -17,6 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import recognizer  # noqa: F401  # before torch: it says how threads wait
+
+# isort: split
 import matplotlib
 import numpy as np
 import torch

@@ -20,6 +20,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import recognizer  # noqa: F401  # before torch: it says how threads wait
+
+# isort: split
 import numpy as np
 import torch
 from bench import BEAM_FLOOR, HERE, TOKEN_FLOOR, Bench, Row, digest, say

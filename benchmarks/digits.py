@@ -17,6 +17,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import recognizer  # noqa: F401  # before torch: it says how threads wait
+
+# isort: split
 import torch
 import yaml
 from origin import origin, table

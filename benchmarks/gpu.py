@@ -17,6 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import recognizer  # noqa: F401  # before torch: it says how threads wait
+
+# isort: split
 import torch
 from origin import origin, table
 from torch import nn

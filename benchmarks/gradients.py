@@ -19,6 +19,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import recognizer  # noqa: F401  # before torch: it says how threads wait
+
+# isort: split
 import torch
 from origin import origin
 from torch import Tensor, nn

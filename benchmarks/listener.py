@@ -28,6 +28,9 @@ class Ours:
     language_model = True
 
     def __init__(self, threads: int) -> None:
+        import recognizer  # noqa: F401  # before torch: it says how threads wait
+
+        # isort: split
         import torch
 
         from recognizer import pretrained

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from recognizer import frontends, manifest
+from recognizer import cores, frontends, manifest
 from recognizer.alphabet import Alphabet
 from recognizer.batch import needed
 from recognizer.errors import ConfigError, ManifestError, RecognizerError
@@ -102,7 +102,7 @@ def check(
     name = frontend or frontends.of(rows[0].path)
     reader = frontends.build({"name": name})
     if workers is None:
-        workers = (os.cpu_count() or 1) if len(rows) >= MANY else 0
+        workers = cores.count() if len(rows) >= MANY else 0
     measured = _measured(rows, name, workers)
     results = list(tqdm(measured, total=len(rows), desc=path, unit="item", disable=True if quiet else None))
     frames = [result if isinstance(result, int) else 0 for result in results]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
+import torch.distributed
 from torch.utils.data import DataLoader
 
-from recognizer import frontends, manifest, shards, variations
+from recognizer import cores, frontends, manifest, shards, variations
 from recognizer.alphabet import Alphabet, Form, Split
 from recognizer.augment import Augment
 from recognizer.batch import Batch
@@ -61,14 +61,16 @@ class Corpus(lightning.LightningDataModule):
         nothing: empty signals (silence, noise, plain paper) shown in training, as a share of the utterances; without
             them a network that has never met silence finds words in it.
         workers: processes that read and frame; 0 does it in the training process. By default 0 on a CPU, whose cores
-            the network needs, and beside a GPU one for each core that is free, 8 at most.
+            the network needs, and beside a GPU one for each core that is free, 8 at most. All ranks have equally many:
+            as the first is told, or as there are cores for where there are fewest.
         cache: MiB of signals kept in memory by each process, so that files are read once.
         seed: of shuffling and augmentation.
         weights: how often the utterances of each manifest of `train` come in an epoch, see `Bins`; none: each once.
         pronunciations: a pronouncing dictionary, see `Pronunciations.read`: the network learns the phones of the words
             beside their characters. Texts with words that are not listed take no part in that.
         views: 2 shows each utterance of a batch twice, with masks of its own each time, see `model.consistency`.
-        window: of shards, how many utterances each worker holds, undecoded, to find some of like length.
+        window: of shards, how many utterances each worker holds, undecoded, to find some of like length; by default
+            those of 30 batches, and 1000 at least.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class Corpus(lightning.LightningDataModule):
         cache: int = 2048,
         seed: int = 0,
         weights: list[float] | None = None,
-        window: int = 1000,
+        window: int | None = None,
         pronunciations: str = "",
         views: int = 1,
     ) -> None:
@@ -105,7 +107,7 @@ class Corpus(lightning.LightningDataModule):
             raise ConfigError("data", f"{found}: one of the two must be given", "set data.train to a manifest")
         if sample and sample not in SAMPLES:
             raise ConfigError("data.sample", f"unknown name {sample!r}", nearest(sample, SAMPLES))
-        if min(batch_frames, batch_most, window) < 1:
+        if min(batch_frames, batch_most, 1 if window is None else window) < 1:
             found = f"batch_frames {batch_frames}, batch_most {batch_most}, window {window}"
             raise ConfigError("data", found, "use at least 1")
         for name, value in (("workers", workers or 0), ("seed", seed), ("nothing", nothing), ("cache", cache)):
@@ -244,13 +246,17 @@ class Corpus(lightning.LightningDataModule):
         )
 
     def _workers(self) -> int:
-        """Processes that read for this one."""
-        given: int | None = self.hparams["workers"]
+        """Processes that read for each rank: as many for all, since all must plan the same epoch of shards."""
+        ranks: list[Any] = [(self.hparams["workers"], cores.place())]
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            mine, ranks = ranks[0], [None] * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(ranks, mine)
+        given: int | None = ranks[0][0]
         if given is not None:
             return given
         if self.trainer is None or self.trainer.strategy.root_device.type == "cpu":
             return 0
-        return min(WORKERS, max(0, (os.cpu_count() or 1) // self.trainer.num_devices - 1))
+        return min(WORKERS, max(0, cores.fewest([place for _, place in ranks]) - 1))
 
     def state_dict(self) -> dict[str, Any]:
         """The epoch and how many of its batches each rank has learnt from, so that a run can go on in the middle."""

@@ -16,6 +16,8 @@ Haul = tuple[int, list[int], tuple[Span, ...]]
 Numbers = NDArray[numpy.int64]
 Window = tuple[Numbers, list[list[int]]]
 """Members that a worker holds at a time, and the batches made of them."""
+BATCHES, LEAST = 30, 1000
+"""As many batches as a window should hold, for less than 8 % of padding, and how many items at least."""
 
 
 class Lanes(Draws[Haul]):
@@ -34,7 +36,7 @@ class Lanes(Draws[Haul]):
         plan: which batches are wanted; what comes more often than a whole number is a stretch of the shards.
         origins: the corpus of each shard, as a place in the plan's weights; all of them the first, if none are said.
         workers: processes of this rank that read; 0 counts as one.
-        window: items that each of them holds at a time.
+        window: items that each of them holds at a time; None: as many as make `BATCHES` batches, and `LEAST` at least.
 
     Raises:
         ConfigError: the weights leave no item.
@@ -46,12 +48,13 @@ class Lanes(Draws[Haul]):
         plan: Plan,
         origins: Sequence[int] = (),
         workers: int = 0,
-        window: int = 1000,
+        window: int | None = None,
     ) -> None:
         super().__init__(plan)
         self.lengths = numpy.concatenate([numpy.asarray(shard, dtype=numpy.float64) for shard in shards])
         self.starts: Numbers = numpy.cumsum([0, *map(len, shards)])
-        self.window = window
+        usual = BATCHES * min(plan.most, plan.budget / self.lengths.mean())
+        self.window = max(LEAST, math.ceil(usual)) if window is None else window
         self.lanes = max(1, workers)
         self.origins = numpy.asarray(origins or [0] * len(shards))
         self._drawn: tuple[int, list[Haul]] | None = None
@@ -109,9 +112,8 @@ class Lanes(Draws[Haul]):
         """The windows of a lane and their batches; the first is shorter in some, so that not all read on at a time."""
         number, members = lane
         chance = numpy.random.default_rng([self.plan.seed, epoch, number])
-        first = -(-self.window * (number % self.lanes + 1) // self.lanes)
         found = []
-        for part in numpy.split(members, range(first, len(members), self.window)):
+        for part in numpy.split(members, self._edges(len(members), number % self.lanes)):
             keys = sizes = self._sizes(part)
             if self.plan.shuffle:
                 sizes = sizes * stretches(self.plan.stretch, part, epoch)
@@ -120,6 +122,15 @@ class Lanes(Draws[Haul]):
             order = chance.permutation(len(batches)).tolist() if self.plan.shuffle else list(range(len(batches)))
             found.append((part, [batches[place] for place in order]))
         return found
+
+    def _edges(self, count: int, worker: int) -> list[int]:
+        """Where a lane of so many members is cut: into as few windows as can be, and none much below half of one."""
+        if count <= self.window:
+            return []
+        even = count / math.ceil(count / self.window)
+        first = math.ceil(even * (1 + (worker + 1) / self.lanes) / 2)
+        parts = math.ceil((count - first) / self.window)
+        return [first + (count - first) * part // parts for part in range(parts)]
 
     def _even(self, windows: list[Window]) -> list[tuple[list[int], tuple[Span, ...]]]:
         """As many batches as are wanted, each with the spans to read for it."""

@@ -88,7 +88,14 @@ class Learner(lightning.LightningModule, abc.ABC):
         Batches that are accumulated over several steps count alike, whatever labels they have. With a second output
         the loss is a mean of both (Caruana 1997, "Multitask Learning"), weighted with `sounds`.
         """
-        found = {name: self._share(name, *part, len(batch)) for name, part in self.parts(batch).items()}
+        return self._sum({name: self._share(name, *part, len(batch)) for name, part in self.parts(batch).items()})
+
+    def alone(self, batch: Batch) -> Tensor:
+        """The loss of `training_step` where no other process learns, and nothing is logged: for trials."""
+        return self._sum({name: nats / labels.clamp_min(1) for name, (nats, labels) in self.parts(batch).items()})
+
+    def _sum(self, found: dict[str, Tensor]) -> Tensor:
+        """Of the shares of `parts`."""
         loss = self._mixed([found[name] for name in ("train_loss", "train_phones") if name in found])
         return loss + self.hparams["consistency"] * found["train_views"] if "train_views" in found else loss
 
@@ -136,14 +143,19 @@ class Learner(lightning.LightningModule, abc.ABC):
         return self.nats(log_probs, lengths, told)
 
     def _look(self) -> None:
-        """Find the pronouncing dictionary for the second output, if there is one.
+        """Find the pronouncing dictionary for the second output, if there is one."""
+        if self.spoken is not None:
+            self.listen(getattr(self.trainer.datamodule, "pronunciations", None))  # type: ignore[attr-defined]
+
+    def listen(self, pronunciations: Pronunciations | None) -> None:
+        """Learn the second output, if there is one, by this dictionary.
 
         Raises:
             ConfigError: there is no dictionary, or it has other phones.
         """
         if self.spoken is None:
             return
-        self._pronunciations = getattr(self.trainer.datamodule, "pronunciations", None)  # type: ignore[attr-defined]
+        self._pronunciations = pronunciations
         phones = self._pronunciations.phones if self._pronunciations else ()
         if phones != self.phones:
             found = f"has {len(self.phones)} phones, and the dictionary {len(phones)}, or others"

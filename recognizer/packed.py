@@ -34,7 +34,7 @@ class Packed(Part):
         indices: of the folders with its shards.
         frontend: makes its items frames.
         alphabet: makes their texts labels.
-        window: items that a worker holds at a time.
+        window: items that a worker holds at a time; None: as the batches are large, see `Lanes`.
         lower, drop_unknown, given: see `Part`.
 
     Raises:
@@ -48,7 +48,7 @@ class Packed(Part):
         indices: Sequence[Index],
         frontend: Frontend[Any],
         alphabet: Alphabet,
-        window: int = 1000,
+        window: int | None = None,
         lower: bool = False,
         drop_unknown: bool = False,
         **given: Any,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.amp.grad_scaler import GradScaler
 
+from recognizer.average import Average
 from recognizer.batch import Batch
 from recognizer.corpus import Corpus
 from recognizer.errors import ConfigError
@@ -30,6 +33,58 @@ ENOUGH = 0.95
 """A budget is good when it brings this share of the best number of frames a second."""
 
 
+class Step:
+    """What training does with a batch: all losses of the model, in the precision of the run, a step, and the average.
+
+    Args:
+        trainer: says on which device, in which precision, and how gradients are clipped.
+        model: learns.
+        corpus: has the dictionary of its phones.
+        rate: of learning.
+
+    Raises:
+        ConfigError: the dictionary is missing or another one; when called: there are not as many views as it needs.
+    """
+
+    def __init__(self, trainer: Any, model: Recognizer, corpus: Corpus, rate: float) -> None:
+        model.to(trainer.strategy.root_device).train()
+        model.listen(corpus.pronunciations)
+        self.trainer, self.model = trainer, model
+        clip = {"clip_val": trainer.gradient_clip_val, "gradient_clip_algorithm": trainer.gradient_clip_algorithm}
+        self._clip = {name: value for name, value in clip.items() if value is not None}
+        self.optimizer = OPTIMISERS[model.hparams["optimiser"]](model, rate, 0.0)
+        keep = model.hparams["average"]
+        self.average = Average(dict(model.named_parameters()), keep) if keep else None
+        self._scaler = getattr(trainer.precision_plugin, "scaler", None) or GradScaler(enabled=False)
+
+    def __call__(self, batch: Batch) -> float:
+        """Learn from it; its loss."""
+        precision = self.trainer.precision_plugin
+        with precision.forward_context():
+            loss = self.model.alone(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(self._scaler.scale(loss))
+        self._scaler.unscale_(self.optimizer)
+        self.model.on_before_optimizer_step(self.optimizer)
+        precision.clip_gradients(self.optimizer, **self._clip)
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        if self.average is not None:
+            self.average.update()
+        return float(loss.detach())
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Meanwhile the model is what would be validated: the average of its weights, if there is one."""
+        if self.average is not None:
+            self.average.swap(True)
+        try:
+            yield
+        finally:
+            if self.average is not None:
+                self.average.swap(False)
+
+
 def find_budget(trainer: Any, model: Recognizer, corpus: Corpus) -> int:
     """The smallest `data.batch_frames` that is nearly as fast as the best that fits into memory, which is also printed.
 
@@ -41,15 +96,14 @@ def find_budget(trainer: Any, model: Recognizer, corpus: Corpus) -> int:
     longest = max(range(len(part)), key=part.lengths.__getitem__)
     length, most = part.lengths[longest], corpus.hparams["batch_most"]
     device = trainer.strategy.root_device
-    model.to(device).train()
-    optimizer = OPTIMISERS[model.hparams["optimiser"]](model, 1e-9, 0.0)
+    learn = Step(trainer, model, corpus, 1e-9)
 
     def step(budget: int) -> tuple[float, float]:
         rows = min(most, max(1, budget // (length * part.views)))
         batch = part[0, [longest + copy * len(part) for copy in range(rows)]].to(device)
         for _ in range(2):  # the first one also makes room and tries kernels
             begun = time.perf_counter()
-            _learn(trainer, model, optimizer, batch)
+            learn(batch)
             used = _used(device)  # waits for the device
         return time.perf_counter() - begun, used
 
@@ -84,7 +138,9 @@ def search(
         patience: seconds of a step after which no larger one is tried.
 
     Returns:
-        What was tried. It ends early where three budgets in a row are no faster than those before.
+        What was tried. It ends early where three budgets in a row are no faster than those before. Where memory ran out
+        all the same, the last one that fitted is missing, if there are others: how little more would have fitted
+        is not known, and batches of a run are not all alike.
     """
     tried: list[Tried] = []
     before, budget = (0, used), least
@@ -92,7 +148,8 @@ def search(
         try:
             seconds, peak = step(budget)
         except torch.OutOfMemoryError:  # the line was wrong, yet nothing is lost
-            return tried
+            log.info("%d frames do not fit, and what came before may fit but just", budget)
+            return tried[:-1] or tried
         tried.append((budget, seconds, peak))
         more = min(most, int(budget * RISE))
         slope = max(0.0, peak - before[1]) / (budget - before[0])
@@ -113,6 +170,8 @@ def choice(tried: list[Tried]) -> int:
 def overfit(trainer: Any, model: Recognizer, corpus: Corpus, rows: int = 8, steps: int = 600) -> int:
     """Learn one batch by heart, without dropout or variation, and say after how many steps it is read without error.
 
+    It is read with the average of the weights, as in validation. Where two views are to agree, both keep their masks.
+
     Whatever cannot do that will not learn a corpus: labels that do not belong to their frames, a stem that leaves too
     few of them, a rate that is far off.
 
@@ -123,24 +182,24 @@ def overfit(trainer: Any, model: Recognizer, corpus: Corpus, rows: int = 8, step
     corpus.setup("fit")
     loader = corpus.train_dataloader()
     part: Any = loader.dataset
-    part.vary, part.augment, part.share, part.views = None, None, 0.0, 1
+    part.vary, part.share = None, 0.0
+    if not model.hparams["consistency"]:
+        part.augment, part.views = None, 1
     members = max((draw[1] for draw in loader.sampler), key=len)[:rows]
-    device = trainer.strategy.root_device
-    batch = part[0, members].to(device)
+    batch = part[0, members].to(trainer.strategy.root_device)
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    model.to(device).train()
-    rate = model.hparams["lr"]
-    optimizer = OPTIMISERS[model.hparams["optimiser"]](model, rate, 0.0)
-    references = [utterance.text or "" for utterance in batch.utterances]
+    rate, count = model.hparams["lr"], len(batch) // batch.views
+    step = Step(trainer, model, corpus, rate)
+    references = [utterance.text or "" for utterance in batch.utterances[:count]]
     for done in range(1, steps + 1):
-        for group in optimizer.param_groups:
+        for group in step.optimizer.param_groups:
             group["lr"] = rate * min(1.0, done / 20)
-        loss = _learn(trainer, model, optimizer, batch)
+        loss = step(batch)
         if done % 10 == 0:
-            with torch.inference_mode():
-                answers = model.answers(*model(batch.frames, batch.lengths))
+            with step.averaged(), torch.inference_mode():
+                answers = model.answers(*model(batch.frames[:count], batch.lengths[:count]))
             texts = [" ".join(word.text for word in words) for words, _ in answers]
             wrong = Counts.over(references, texts).cer
             log.info("step %d: loss %.4f, CER %.4f", done, loss, wrong)
@@ -149,18 +208,6 @@ def overfit(trainer: Any, model: Recognizer, corpus: Corpus, rows: int = 8, step
                 return done
     shown = f"{references[0]!r} is read as {texts[0]!r}"
     raise ConfigError("--overfit", f"CER {wrong:.3f} after {steps} steps, {shown}", "check the texts, lr and stem")
-
-
-def _learn(trainer: Any, model: Recognizer, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
-    """One step, in the precision of the run; its loss."""
-    with trainer.precision_plugin.forward_context():
-        log_probs, lengths = model(batch.frames, batch.lengths)
-        loss = model.loss(log_probs, lengths, batch)
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return float(loss.detach())
 
 
 def _used(device: torch.device) -> float:

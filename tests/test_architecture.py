@@ -19,6 +19,7 @@ LADDER: dict[str, int] = {
     "native": -1,
     "average": 0,
     "console": 0,
+    "cores": 0,
     "errors": 0,
     "espeak": 1,
     "inkml": 0,

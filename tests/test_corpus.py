@@ -2,14 +2,13 @@
 
 import itertools
 import logging
-import os
 from types import SimpleNamespace
 
 import pytest
 import tiny
 import torch
 
-from recognizer import manifest
+from recognizer import cores, manifest
 from recognizer.corpus import Corpus
 from recognizer.errors import AlphabetError, ConfigError, ManifestError
 from recognizer.manifest import Utterance
@@ -99,15 +98,14 @@ def test_worker_processes_change_nothing(table):
 
 
 @pytest.mark.parametrize(
-    ("device", "cores", "devices", "workers"),
-    [("cpu", 64, 1, 0), ("cuda", 16, 1, 8), ("cuda", 16, 4, 3), ("cuda", 2, 2, 0), ("cuda", None, 1, 0)],
+    ("device", "free", "workers"), [("cpu", 64, 0), ("cuda", 16, 8), ("cuda", 4, 3), ("cuda", 1, 0)]
 )
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
-def test_a_gpu_is_read_for_by_the_cores_that_are_free(table, monkeypatch, device, cores, devices, workers):
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+def test_a_gpu_is_read_for_by_the_cores_that_are_free(table, monkeypatch, device, free, workers):
+    monkeypatch.setattr(cores, "place", lambda: ("here", frozenset(range(free))))
     made = corpus(table)
     strategy = SimpleNamespace(root_device=torch.device(device))
-    made.trainer = SimpleNamespace(strategy=strategy, num_devices=devices, global_rank=0, world_size=devices)
+    made.trainer = SimpleNamespace(strategy=strategy, global_rank=0, world_size=1)
     assert made.val_dataloader().num_workers == workers
     made.hparams["workers"] = 2
     assert made.val_dataloader().num_workers == 2

@@ -75,8 +75,8 @@ def table(tmp_path_factory):
     return folder / "train.tsv"
 
 
-def run(folder, table, world, *flags, gone=None, told=(), fails=()):
-    """Train in `world` processes, each started as torchrun starts them; the notes of each."""
+def run(folder, table, world, *flags, own=(), gone=None, told=(), fails=()):
+    """Train in `world` processes, each started as torchrun starts them, with a flag of its own; the notes of each."""
     folder.mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -87,7 +87,7 @@ def run(folder, table, world, *flags, gone=None, told=(), fails=()):
     places = [folder / f"rank{rank}" for rank in range(world)]
     spawn = multiprocessing.get_context("fork")
     children = [
-        spawn.Process(target=_child, args=(place, given, port, rank, gone, told, fails))
+        spawn.Process(target=_child, args=(place, [*given, *own[rank : rank + 1]], port, rank, gone, told, fails))
         for rank, place in enumerate(places)
     ]
     for child in children:
@@ -250,7 +250,8 @@ def test_shards_are_shared_out_too(table, tmp_path):
     index = shards.pack([tmp_path / "odd.tsv"], tmp_path / "packed", size=0.04)
     assert len(set(map(len, index.frames))) > 1 and index.count == len(rows) + 1 == 9
     flags = [f"--data.train={tmp_path / 'packed'}", "--data.batch_frames=70", "--trainer.max_epochs=2"]
-    notes = run(tmp_path / "two", table, 2, *flags)
+    # Machines of unlike size would read with unlike numbers of workers, on which the plan of an epoch depends.
+    notes = run(tmp_path / "two", table, 2, *flags, own=["--data.workers=0", "--data.workers=3"])
     assert len({len(note["seen"]) for note in notes}) == 1
     for epoch in range(2):
         paths = [path for note in notes for number, batch in note["seen"] for path in batch if number == epoch]

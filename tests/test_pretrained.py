@@ -40,7 +40,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_there_are_models_and_each_is_called_after_what_it_reads() -> None:
-    assert {"line", "pen"} <= set(NAMES) <= set(FRONTENDS) and len(MAKERS) == len(SAMPLES)
+    assert set(NAMES) == {"speech", "pen", "line"} <= set(FRONTENDS) and len(MAKERS) == len(SAMPLES)
     for name in NAMES:
         assert recognizer.load(name).frontend.name == name
 

@@ -7,7 +7,6 @@ import copy
 import itertools
 import logging
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recognizer import cores
 from recognizer.alphabet import BLANK, Alphabet
 from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.base import Decoder, Hypothesis
@@ -249,7 +249,7 @@ class Beam(Decoder):
             raise DecoderError("log_probs", f"have {labels} labels, the decoder {len(self.labels)}", remedy)
         matrices = self._divided(log_probs.detach().to("cpu", torch.float32)).contiguous().numpy()
         parts = [matrices[row, :length] for row, length in enumerate(lengths.tolist())]
-        workers = min(self.threads or _cores(), rows)
+        workers = min(self.threads or cores.count(), rows)
         if workers < 2:
             return [self._row(part) for part in parts]
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
@@ -317,8 +317,3 @@ class Beam(Decoder):
         factors, arrays = (self.weight, self.bonus, self.unknown), (lm.token, lm.value, lm.backoff, lm.suffix, lm.first)
         known: tuple[Any, ...] = (*numbers, *factors, *arrays, *tables)
         return Language(*known)
-
-
-def _cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
