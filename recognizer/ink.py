@@ -7,6 +7,7 @@ import functools
 import gzip
 import json
 import lzma
+import os.path
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -91,7 +92,7 @@ def entry(path: str | Path) -> dict[str, Any]:
 
 def _split(path: str) -> tuple[str, int | None]:
     file, mark, number = path.rpartition("#")
-    return (file, int(number)) if mark and number.isdecimal() and not Path(path).exists() else (path, None)
+    return (file, int(number)) if mark and number.isdecimal() and not os.path.exists(path) else (path, None)
 
 
 def _checked(file: str, wanted: int, count: int) -> int:

@@ -82,12 +82,12 @@ def _refused(name: str, error: RecognizerError) -> Request:
 
 
 def _named(argument: str) -> Iterator[Request]:
-    if Path(argument).is_dir():
+    if os.path.isdir(argument):
         paths = [path for path in _walk(Path(argument)) if kind(path)]
         if not paths:
             raise InputError(argument, "holds no file that a front end reads", f"known endings: {' '.join(endings())}")
         yield from (Request(path, Utterance(path), folder=True) for path in paths)
-    elif not Path(file(argument)).exists():
+    elif not os.path.exists(file(argument)):
         paths = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
         if not paths:
             pattern = glob.has_magic(argument)
@@ -138,7 +138,7 @@ def endings() -> list[str]:
 
 def file(path: str) -> str:
     """`ink.jsonl#3` -> `ink.jsonl`, unless a file is really called so."""
-    return path if Path(path).exists() else re.sub(r"#\d+$", "", path)
+    return path if os.path.exists(path) else re.sub(r"#\d+$", "", path)
 
 
 def kinds(found: Sequence[Request]) -> list[str]:
@@ -206,7 +206,7 @@ class References:
         if given.lower().endswith(".tsv"):
             self._listed = {_key(utterance): utterance.text for utterance in manifest.read(given)}
             return
-        if Path(given).is_file():
+        if os.path.isfile(given):
             text = _content(Path(given))
             self._lines = text.splitlines() if count > 1 else [text]
         elif given.lower().endswith(".txt"):
@@ -229,7 +229,7 @@ class References:
             return self._listed.get(_key(request.utterance))
         if request.utterance.text is not None:
             return request.utterance.text
-        return next((_content(path) for path in beside(request) if path.is_file()), None)
+        return next((_content(path) for path in beside(request) if os.path.isfile(path)), None)
 
     def told(self, requests: Sequence[Request]) -> Iterator[Request]:
         """The requests with their references as their texts; those whose reference cannot be read with that error."""
@@ -248,7 +248,7 @@ def listed(given: str) -> list[str]:
     Raises:
         ConfigError: there are none, or the file cannot be read.
     """
-    if Path(given).is_file():
+    if os.path.isfile(given):
         lines = _content(Path(given)).splitlines()
     elif re.search(r"[/\\]|\.\w+$", given) and "," not in given:
         raise ConfigError(given, "there is no such file of words", "check the path")
@@ -267,7 +267,7 @@ def _key(utterance: Utterance) -> tuple[str, float | None, float | None]:
 def beside(request: Request) -> list[Path]:
     """Where the reference of a whole file may lie: `a.gt.txt`, `a.txt`."""
     path = Path(request.utterance.path)
-    whole = request.name != STDIN and path.exists() and request.utterance.start is request.utterance.end is None
+    whole = request.name != STDIN and os.path.exists(path) and request.utterance.start is request.utterance.end is None
     return [path.with_suffix(".gt.txt"), path.with_suffix(".txt")] if whole else []
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 from pathlib import Path
 
@@ -111,7 +112,7 @@ class Folder:
 
     def __init__(self, path: str, where: str) -> None:
         self.path, self.where = path, where
-        if not Path(path).is_dir():
+        if not os.path.isdir(path):
             raise ConfigError(where, f"there is no folder {path!r}", "name a folder of sound files, or leave it out")
         self.files = sorted(str(file) for file in Path(path).rglob("*") if file.suffix.lower() in SUFFIXES)
         if not self.files:

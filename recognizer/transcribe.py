@@ -314,7 +314,7 @@ class _Output:
             what = f"{options.format} of {len(requests)} files cannot share standard output"
             raise ConfigError("--format", what, "give --output-dir")
         for request, target in zip(requests, self.targets or [], strict=False):
-            if target.exists() and target.absolute() in [path.absolute() for path in beside(request)]:
+            if os.path.exists(target) and target.absolute() in [path.absolute() for path in beside(request)]:
                 raise ConfigError(target, f"would be overwritten, and is taken for the reference of {request.name}",
                                   "give another --output-dir")  # fmt: skip
 

@@ -300,6 +300,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "points per inch",
     ),
     "UNIPEN without its include": ("a.dat", whole(".INCLUDE there/b.dat\n"), "there/b.dat"),
+    "UNIPEN with an include too long for a file": ("a.dat", whole(f".INCLUDE {'b' * 300}\n"), "bbb"),
     "UNIPEN that includes itself": ("a.dat", whole(".INCLUDE a.dat\n"), "circle"),
 }
 

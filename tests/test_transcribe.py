@@ -248,13 +248,16 @@ def test_the_newest_model_under_runs_where_the_package_has_none_for_such_files(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--model", "x" * 300], ["xxx", "neither a model"]),
         (["--model", "none.ckpt"], ["none.ckpt", "cannot be opened"]),
         (["--model", "A", "--device", "toaster"], ["--device", "toaster", "cpu"]),
         (["--model", "A", "--format", "srt", "x.wav"], ["--format", "srt of 2 files", "--output-dir"]),
         (["--model", "A", "--reference", "one", "x.wav"], ["--reference", "1 line(s)", "2 files"]),
         (["--model", "A", "--reference", "none.txt"], ["--reference", "none.txt"]),
+        (["--model", "A", "--reference", "one " * 99, "x.wav"], ["--reference", "1 line(s)", "2 files"]),
         (["--model", "A", "--reference", "none.tsv"], ["none.tsv", "cannot be opened"]),
         (["--model", "A", "--lm", "x.wav"], ["x.wav", "binary", "ARPA"]),
+        (["--model", "A", "--lm", "x" * 300], ["xxx", "cannot be opened"]),
         (["--model", "A", "--lm", "."], ["folder", "ARPA"]),
         (["--model", "A", "--decoder", "greedy", "--beam", "5"], ["--decoder", "greedy"]),
         (["--model", "A", "--word-bonus", "2"], ["--word-bonus", "--lm"]),
@@ -327,7 +330,7 @@ def test_lexicons_and_hotwords(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert status == 0 and {line.split("\t")[3] for line in out.splitlines()} <= {"Anna", "Cab"} and out
     (other,) = {"Anna", "Cab"} - {line.split("\t")[3] for line in out.splitlines()}
     Path("hot.list").write_text(f"{other}\n\n", encoding="utf-8")
-    for given in ("hot.list", other, f"bb , {other}"):
+    for given in ("hot.list", other, f"bb , {other}", ",".join([*("bb" * k for k in range(1, 30)), other])):
         hot = ("--lexicon", "lexicon.txt", "--hotwords", given, "--hotword-bonus", 100)
         assert run(capsys, "x.wav", "--model", model, *hot)[:2] == (0, f"{other}\n")
 
@@ -475,6 +478,7 @@ def test_references_that_are_given(capsys: pytest.CaptureFixture[str], a: str) -
     tiny.sound(Path("y.wav"))
     Path("x.txt").write_text("not this one")
     assert "WER 0.0%" in run(capsys, "x.wav", "--model", a, "--reference", " a ")[2][0]
+    assert "WER 99.5%" in run(capsys, "x.wav", "--model", a, "--reference", "a " * 200)[2][0]  # no file's name
     Path("lines.text").write_text("a\nb\n")
     errors = run(capsys, "x.wav", "y.wav", "--model", a, "--reference", "lines.text")[2]
     assert "x.wav: WER 0.0%" in errors[0] and "y.wav: WER 100.0%" in errors[1]
