@@ -169,7 +169,8 @@ def _opened(path: str) -> soundfile.SoundFile:
         with open(path, "rb") as probe:  # noqa: PTH123
             if not probe.read(1):
                 raise InputError(path, "is empty (0 bytes)", "record or copy it again")
-        file = soundfile.SoundFile(path)
+        # On POSIX a name is bytes and need not be UTF-8, which soundfile would make it.
+        file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
     except OSError as error:
         raise InputError(path, f"cannot be opened ({error.strerror})", "check the path and the rights") from error
     except soundfile.LibsndfileError as error:

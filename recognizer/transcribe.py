@@ -328,7 +328,8 @@ class _Output:
         target = self.targets[place]
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(self.writer.document(transcript), encoding="utf-8", newline="\n")
+            document = self.writer.document(transcript)
+            target.write_text(document, encoding="utf-8", errors="surrogateescape", newline="\n")
         except OSError as error:
             raise ConfigError(target, f"cannot be written ({error.strerror})", "give another --output-dir") from error
 

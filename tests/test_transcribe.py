@@ -489,6 +489,17 @@ def test_references_that_are_given(capsys: pytest.CaptureFixture[str], a: str) -
 
 def test_references_are_brought_to_the_alphabets_normal_form(capsys: pytest.CaptureFixture[str]) -> None:
     model = tiny.checkpoint(Path("e.ckpt"), says="\u00e9", letters="\u00e9a")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("format", ["json", "tsv"])
+def test_names_that_are_not_utf8(capsys: pytest.CaptureFixture[str], a: str, format: str) -> None:
+    latin = os.fsdecode(b"caf\xe9.wav")
+    tiny.sound(Path("x.wav")).rename(latin)
+    tiny.sound(Path("ok.wav"))
+    assert run(capsys, latin, "ok.wav", "--model", a, "--output-dir", "out", "--format", format) == (0, "", [])
+    assert b"caf\xe9.wav" in (Path("out") / os.fsdecode(b"caf\xe9." + format.encode())).read_bytes()
+    assert (Path("out") / f"ok.{format}").exists()
+
+
     tiny.sound(Path("x.wav"))
     assert "WER 0.0%  CER 0.0%" in run(capsys, "x.wav", "--model", model, "--reference", "e\u0301")[2][0]
 
