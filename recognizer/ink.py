@@ -53,11 +53,8 @@ def items(path: str | Path) -> list[Item]:
     Raises:
         InputError: the file is missing, empty, broken, or of no kind known here; or there is no such item.
     """
-    file, wanted = _split(str(path))
-    source = _source(*_stamp(file))
-    numbers = range(len(source)) if wanted is None else [_checked(file, wanted, len(source))]
-    names = [file if len(source) == 1 else f"{file}#{number}" for number in numbers]
-    told = (source.entry(number, name) for number, name in zip(numbers, names, strict=True))
+    source, names = _named(path)
+    told = ((name, source.entry(number, name)) for number, name in names.items())
     return [
         Item(name, *(None if entry.get(key) is None else str(entry[key]) for key in ("text", "writer", "level")))
         for name, entry in zip(names, told, strict=True)
@@ -66,6 +63,15 @@ def items(path: str | Path) -> list[Item]:
 
 def read(path: str | Path) -> Ink:
     """The ink of a file, or of its item `file#3`, counted from 0.
+def names(path: str | Path) -> list[str]:
+    """The paths of all items of a file, as `items`; lines of JSON are not parsed, so that a broken one hides no other.
+
+    Raises:
+        InputError: as `items`, but for what single lines of JSON hold.
+    """
+    return list(_named(path)[1].values())
+
+
 
     JSON ink is an object with `strokes`, a list of lists of [x, y, ...] in the order of writing; `xppi` and `yppi`,
     points per inch, where they differ; `"y": "down"`, where y does not run upwards. The ink is moved to begin at 0, 0.
@@ -92,6 +98,14 @@ def entry(path: str | Path) -> dict[str, Any]:
 
 def _split(path: str) -> tuple[str, int | None]:
     file, mark, number = path.rpartition("#")
+def _named(path: str | Path) -> tuple[_Source, dict[int, str]]:
+    """A file's items, and the paths of those that are meant by their numbers."""
+    file, wanted = _split(str(path))
+    source = _source(*_stamp(file))
+    numbers = range(len(source)) if wanted is None else [_checked(file, wanted, len(source))]
+    return source, {number: file if len(source) == 1 else f"{file}#{number}" for number in numbers}
+
+
     return (file, int(number)) if mark and number.isdecimal() and not os.path.exists(path) else (path, None)
 
 

@@ -89,6 +89,15 @@ def test_many_items_in_any_order(tmp_path: Path, ending: str) -> None:
         ink.read(f"{path}#20")
 
 
+def test_a_broken_line_hides_no_other(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", "\n".join([json.dumps(ENTRY), '{"strokes": [[[1,', "3", json.dumps(ENTRY)]))
+    assert ink.names(path) == [f"{path}#{k}" for k in range(4)] and ink.names(f"{path}#2") == [f"{path}#2"]
+    assert points(f"{path}#0") == points(f"{path}#3") == WANTED
+    for k, told in ((1, "broken JSON"), (2, "strokes")):
+        with pytest.raises(InputError, match=f"#{k}: .*{told}"):
+            ink.read(f"{path}#{k}")
+
+
 def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
     path = put(tmp_path / "a.jsonl", json.dumps(ENTRY))
     assert points(path) == WANTED
