@@ -273,6 +273,18 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "NaN": ("a.json", whole('{"strokes": [[[1, NaN]]]}'), "nan"),
     "infinity": ("a.json", whole('{"strokes": [[[1, -Infinity]]]}'), "inf"),
     "too large": ("a.json", whole('{"strokes": [[[1, 1e300]]]}'), r"1e\+300"),
+    "a number of 5,000 digits": ("a.json", whole('{"strokes": [[[1, %s]]]}' % ("9" * 5000)), "broken JSON: Exceeds"),
+    "a number of 400 digits": ("a.json", whole('{"strokes": [[[1, %s]]]}' % ("9" * 400)), r"stroke 0.*1e\+30"),
+    "a density of 400 digits": (
+        "a.json",
+        whole('{"strokes": [[[1, 2]]], "xppi": %s, "yppi": 1}' % ("9" * 400)),
+        "xppi.*999;",
+    ),
+    "too large once scaled": (
+        "a.json",
+        whole('{"strokes": [[[1e29, 2], [1, 1e29]]], "xppi": 1e300, "yppi": 1e-300}'),
+        r"xppi.*1e\+300.*yppi.*1e-300",
+    ),
     "density zero": ("a.json", whole('{"strokes": [[[1, 2]]], "xppi": 0, "yppi": 1}'), "xppi.*0"),
     "density in words": ("a.json", whole('{"strokes": [[[1, 2]]], "xppi": 1, "yppi": "x"}'), "yppi.*'x'"),
     "sideways": ("a.json", whole('{"strokes": [[[1, 2]]], "y": "left"}'), "left"),
@@ -289,6 +301,8 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         whole('<!DOCTYPE ink [<!ENTITY a "b">]><ink><trace>&a;</trace></ink>'),
         "entities",
     ),
+    "InkML in no encoding": ("a.inkml", whole(f'<?xml version="1.0" encoding="nosuchenc"?>{INKML}'), "nosuchenc"),
+    "InkML with a number of 500 digits": ("a.inkml", swap("12 -25", f"#{'F' * 500} 1", INKML), "too large"),
     "InkML with a bad resolution": (
         "a.inkml",
         whole('<ink><channelProperty channel="X" name="resolution" value="fine"/><trace>1 2</trace></ink>'),
