@@ -17,9 +17,10 @@ from recognizer.manifest import Utterance
 
 STDIN = "-"
 STARTS = (
-    (rb"RIFF....WAVE", ".wav"),
+    (rb"(RIFF|RIFX|RF64)....WAVE", ".wav"),
     (rb"fLaC", ".flac"),
     (rb"OggS", ".ogg"),
+    (rb"\xff\xfe<\0|\xfe\xff\0<", ".inkml"),  # in UTF-16, and before MP3, which may begin so, too
     (rb"ID3|\xff[\xe2-\xff]", ".mp3"),
     (rb"FORM....AIF", ".aiff"),
     (rb"\.snd", ".au"),
@@ -31,8 +32,8 @@ STARTS = (
     (rb"II\*\0|MM\0\*", ".tif"),
     (rb"BM", ".bmp"),
     (rb"RIFF....WEBP", ".webp"),
-    (rb"\s*\{[^\n]*\}\s*\n\s*\{", ".jsonl"),
-    (rb"\s*[\[{]", ".json"),
+    (rb"(\xef\xbb\xbf)?\s*\{[^\n]*\}[^\S\n]*\n\s*\{", ".jsonl"),
+    (rb"(\xef\xbb\xbf)?\s*[\[{]", ".json"),
     (rb"\xfd7zXZ", ".jsonl.xz"),
     (rb"\x1f\x8b", ".jsonl.gz"),
     (rb"(\xef\xbb\xbf)?\s*<", ".inkml"),
@@ -115,7 +116,7 @@ def _laid(content: bytes, scratch: Path) -> Path:
     if not content:
         raise InputError(STDIN, "standard input is empty (0 bytes)", "pipe a file into it")
     for start, ending in STARTS:
-        if re.match(start, content[:4096], re.DOTALL):
+        if re.match(start, content, re.DOTALL):
             path = scratch / f"stdin{ending}"
             path.write_bytes(content)
             return path
@@ -174,7 +175,15 @@ def fitting(found: Sequence[Request], readers: Mapping[str, Frontend[object]]) -
                         request, name=name, utterance=dataclasses.replace(request.utterance, path=item)
                     )
             except RecognizerError as error:
-                yield _refused(request.name, error)
+                yield _refused(request.name, renamed(error, request))
+
+
+def renamed(error: RecognizerError, request: Request) -> RecognizerError:
+    """The error of a request; of standard input it names that, not the file in which it was laid."""
+    if not request.name.startswith(STDIN):
+        return error
+    laid = request.utterance.path.removesuffix(request.name.removeprefix(STDIN))
+    return type(error)(*(part.replace(laid, STDIN) for part in (error.where, error.what, error.remedy)))
 
 
 def _foreign(name: str, path: str, known: Sequence[str]) -> RecognizerError:

@@ -191,8 +191,10 @@ def _answered(
         for place, request in enumerate(requests):
             answer = request.error or next(answers)
             done.update()
+    from recognizer.inputs import renamed
+
             if isinstance(answer, RecognizerError):
-                say(f"error: {_renamed(answer, request)}")
+                say(f"error: {renamed(answer, request)}")
             yield place, request, answer
 
 
@@ -245,12 +247,6 @@ def _beam(options: argparse.Namespace, model: Network) -> tuple[Model, Beam]:
         given["hotwords"] = listed(given["hotwords"])
     given |= {"nbest": max(READINGS, SPARE * (options.nbest or 1)), "threads": options.threads}
     return model.beam(**given)
-
-
-def _renamed(error: RecognizerError, request: Request) -> RecognizerError:
-    """Errors of standard input name it, not the file in which it was laid."""
-    laid = error.where == request.utterance.path
-    return type(error)(request.name, error.what, error.remedy) if laid else error
 
 
 def _models(options: argparse.Namespace, kinds: Sequence[str]) -> Models:

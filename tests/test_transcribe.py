@@ -180,8 +180,14 @@ def test_standard_input(capsys: pytest.CaptureFixture[str], a: str, monkeypatch:
     def pipe(content: bytes) -> None:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
-    for format in ("wav", "flac", "ogg"):
-        pipe(tiny.sound(Path(f"x.{format}"), 0.5).read_bytes())
+    for format, given in (
+        ("wav", {}),
+        ("flac", {}),
+        ("ogg", {}),
+        ("wav", {"format": "RF64"}),
+        ("wav", {"endian": "BIG"}),
+    ):
+        pipe(tiny.sound(Path(f"x.{format}"), 0.5, **given).read_bytes())
         status, out, errors = run(capsys, "-", "--model", a, "--format", "json")
         assert (status, errors) == (0, []) and json.loads(out)["path"] == "-"
     for content, words in ((b"", "0 bytes"), (b"\x00\x01junk", "00 01 6a"), (b"RIFF1234WAVEjunk", "not a sound file")):
@@ -206,6 +212,44 @@ def test_a_manifest(capsys: pytest.CaptureFixture[str], a: str) -> None:
 
 def test_a_model_of_another_kind(capsys: pytest.CaptureFixture[str], a: str) -> None:
     Image.new("L", (40, 20)).save("page.png")
+INK = json.dumps({"strokes": [[[k % 7, k] for k in range(1000)]]})
+assert len(INK) > 4096
+INKML = '<?xml version="1.0" encoding="UTF-16"?><ink><trace>1 2, 3 4, 5 9</trace></ink>'
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (f"{INK}\n{INK}\n".encode(), ["-#0", "-#1"]),
+        (f"{INK} \r\n\n{INK}".encode("utf-8-sig"), ["-#0", "-#1"]),
+        (INK.encode("utf-8-sig"), ["-"]),
+        (INKML.encode("utf-16"), ["-"]),
+        (b"\xfe\xff" + INKML.encode("utf-16-be"), ["-"]),
+    ],
+)
+def test_ink_on_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, content: bytes, names: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    pen = tiny.checkpoint(Path("pen.ckpt"), says="a", name="pen")
+    status, out, errors = run(capsys, "-", "--model", pen, "--format", "tsv")
+    assert (status, errors) == (0, []) and [line.split("\t")[0] for line in out.splitlines()[1:]] == names
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "good"),
+    [('{"strokes": [[[1,', "-", 0), (f"{INK}\n" + '{"strokes": 3}\n{', "-#1", 1), ("{}", "-", 0), ("[]", "-", 0)],
+)
+def test_errors_of_standard_input_name_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, content: str, name: str, good: int
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    pen = tiny.checkpoint(Path("pen.ckpt"), says="a", name="pen")
+    status, out, errors = run(capsys, "-", "--model", pen)
+    assert status == 1 and len(out.splitlines()) == good
+    assert errors[0].startswith(f"error: {name}: ") and "stdin.json" not in "".join(errors)
+
+
     tiny.sound(Path("x.wav"))
     Path("x.odt").write_text("?")
     status, out, errors = run(capsys, "page.png", "x.wav", "x.odt", "--model", a)
