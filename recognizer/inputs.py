@@ -7,7 +7,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from recognizer import frontends, manifest
@@ -145,28 +145,53 @@ def file(path: str) -> str:
 def kinds(found: Sequence[Request]) -> list[str]:
     """The front ends that the requests ask for: those of the files that were named, and of folders the commonest.
 
-    So pictures among recordings are not taken for writing, unless someone names them.
+    So pictures among recordings are not taken for writing, unless someone names them, nor is what tells of recordings.
     """
-    known = [(request, kind(request.utterance.path)) for request in found if not request.error]
+    telling = _telling(found)
+    left = (request for request in found if not request.error and request not in telling)
+    known = [(request, kind(request.utterance.path)) for request in left]
     wanted = {name for request, name in known if name and not request.folder}
     within = Counter(name for request, name in known if name and request.folder)
     return sorted(wanted | {name for name, _ in within.most_common(1)})
 
 
+def passed(found: Sequence[Request], readers: Collection[str]) -> dict[Request, str]:
+    """Files in folders that are not read, and their kinds: those of other kinds, if the folders have some of the right
+    kinds at all, and where recordings are read, what lies beside one under its name and tells of it.
+    """
+    telling = _telling(found) if "speech" in readers else set()
+    within = {request: kind(request.name) or "" for request in found if request.folder}
+    wanted = any(name in readers for name in within.values())
+    return {request: name for request, name in within.items() if request in telling or (wanted and name not in readers)}
+
+
+def _telling(found: Sequence[Request]) -> set[Request]:
+    """`a.json`, `a.png` and `a.wav.json` in folders that have `a.wav`, too: metadata, answers, spectrograms."""
+    within = [request for request in found if request.folder]
+    sounds = {request.name for request in within if kind(request.name) == "speech"}
+    stems = sounds | {_bare(name) for name in sounds}
+    return {request for request in within if request.name not in sounds and _bare(request.name) in stems}
+
+
+def _bare(name: str) -> str:
+    return str(Path(name).with_name(_stem(Path(name))))
+
+
 def fitting(found: Sequence[Request], readers: Mapping[str, Frontend[object]]) -> Iterator[Request]:
     """The requests, files of several items as one request for each item, those for other front ends refused.
 
-    Files of other kinds in a folder are passed over, if the folders have some of the right kinds at all.
+    Those that are `passed` over are left out.
     """
-    wanted = any(request.folder and kind(request.name) in readers for request in found)
+    without = passed(found, readers)
     for request in found:
         path = request.utterance.path
         frontend = readers.get(kind(path) or "")
         if request.error:
             yield request
+        elif request in without:
+            continue
         elif frontend is None:
-            if not (request.folder and wanted):
-                yield _refused(request.name, _foreign(request.name, path, list(readers)))
+            yield _refused(request.name, _foreign(request.name, path, list(readers)))
         else:
             try:
                 for item in frontend.items(path):

@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -73,6 +74,9 @@ def _transcribe(options: argparse.Namespace) -> int:
         found = inputs.requests(options.inputs, sys.stdin.buffer.read, Path(scratch))
         models = _models(options, inputs.kinds(found))
         requests = list(inputs.fitting(found, {name: model.frontend for name, model in models.items()}))
+        if without := Counter(inputs.passed(found, models).values()):
+            many = ", ".join(f"{count} for {name!r}" for name, count in sorted(without.items()))
+            say(f"files in folders that are passed over: {many}")
         references = inputs.References(options.reference, len(requests))
         try:
             if options.tune:
@@ -187,12 +191,12 @@ def _answered(
     requests: Sequence[Request], answers: Iterator[T | RecognizerError]
 ) -> Iterator[tuple[int, Request, T | RecognizerError]]:
     """Each request with its place and its answer, which bears its name; the errors are said."""
+    from recognizer.inputs import renamed
+
     with bar(len(requests), "file") as done:
         for place, request in enumerate(requests):
             answer = request.error or next(answers)
             done.update()
-    from recognizer.inputs import renamed
-
             if isinstance(answer, RecognizerError):
                 say(f"error: {renamed(answer, request)}")
             yield place, request, answer

@@ -18,7 +18,7 @@ import soundfile
 import tiny
 from PIL import Image
 
-from recognizer import lm, pretrained, reading
+from recognizer import inputs, lm, pretrained, reading
 from recognizer.alphabet import Alphabet
 from recognizer.decoders import Hypothesis
 from recognizer.errors import RecognizerError
@@ -162,12 +162,28 @@ def test_folders_and_globs(capsys: pytest.CaptureFixture[str], a: str) -> None:
     Path("in/notes.md").write_text("no sound")
     Image.new("L", (40, 20)).save("in/page.png")
     expected = [str(Path("in", name)) for name in ("10.WAV", "2.wav", "deep/er/1.flac")]
-    assert run(capsys, "in", "--model", a) == (0, "".join(f"{path}\ta\n" for path in expected), [])
+    left = "files in folders that are passed over: 1 for 'line'"
+    assert run(capsys, "in", "--model", a) == (0, "".join(f"{path}\ta\n" for path in expected), [left])
     assert run(capsys, "in/**/*.flac", "in/[0-9].wav", "--model", a)[1] == "in/deep/er/1.flac\ta\nin/2.wav\ta\n"
     status, out, errors = run(capsys, "in/*.mp3", "--model", a)
     assert (status, out) == (1, "") and errors == ["error: in/*.mp3: matches no file; check the pattern"]
     tiny.sound(Path("a[1].wav"))
     assert run(capsys, "a[1].wav", "--model", a) == (0, "a\n", [])
+
+
+def test_what_lies_beside_recordings_is_not_read(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    for name in ("0", "1"):
+        tiny.sound(Path(f"in/{name}.wav"))
+        Path(f"in/{name}.json").write_text("{}")
+    Image.new("L", (40, 20)).save("in/1.wav.png")
+    left = "files in folders that are passed over: 1 for 'line', 2 for 'pen'"
+    expected = "".join(f"{Path('in', name)}\ta\n" for name in ("0.wav", "1.wav"))
+    assert run(capsys, "in", "--model", a) == (0, expected, [left])
+    folder = list(inputs.requests(["in"], bytes, Path()))
+    assert inputs.kinds(folder) == ["speech"]
+    assert inputs.kinds([*folder, Request("x.json", Utterance("x.json"))]) == ["pen", "speech"]
+    assert set(inputs.passed(folder, ["pen", "speech"]).values()) == {"line", "pen"}
+    assert set(inputs.passed(folder, ["pen"]).values()) == {"line", "speech"}  # a model of ink was asked for
 
 
 def test_a_folder_without_files_to_read(capsys: pytest.CaptureFixture[str], a: str) -> None:
@@ -196,22 +212,6 @@ def test_standard_input(capsys: pytest.CaptureFixture[str], a: str, monkeypatch:
         assert (status, out) == (1, "") and error.startswith("error: -: ") and words in error
 
 
-def test_a_manifest(capsys: pytest.CaptureFixture[str], a: str) -> None:
-    tiny.sound(Path("set/one.wav"), 2.0)
-    Path("set/all.tsv").write_text("path\ttext\tstart\tend\tspeaker\none.wav\ta\t0.5\t1.0\tx\none.wav\tb\t\t\ty\n")
-    status, out, errors = run(capsys, "set/all.tsv", "--model", a, "--format", "tsv")
-    path = str(Path("set/one.wav"))
-    assert status == 0
-    assert out.splitlines()[1:] == [f"{path}\ta\t0.5\t1\t0.5", f"{path}\ta\t\t\t2"]
-    assert [re.findall(r"WER [\d.]+%", line) for line in errors[:3]] == [["WER 0.0%"], ["WER 100.0%"], ["WER 50.0%"]]
-    assert "2 files" in errors[3]
-    rows = "".join(f"one.wav\t{'ab'[speaker % 2]}\t{speaker}\n" * 2 for speaker in range(10))
-    Path("set/many.tsv").write_text("path\ttext\tspeaker\n" + rows)
-    assert "10 speakers" in run(capsys, "set/many.tsv", "--model", a)[2][-1]
-
-
-def test_a_model_of_another_kind(capsys: pytest.CaptureFixture[str], a: str) -> None:
-    Image.new("L", (40, 20)).save("page.png")
 INK = json.dumps({"strokes": [[[k % 7, k] for k in range(1000)]]})
 assert len(INK) > 4096
 INKML = '<?xml version="1.0" encoding="UTF-16"?><ink><trace>1 2, 3 4, 5 9</trace></ink>'
@@ -250,6 +250,22 @@ def test_errors_of_standard_input_name_it(
     assert errors[0].startswith(f"error: {name}: ") and "stdin.json" not in "".join(errors)
 
 
+def test_a_manifest(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("set/one.wav"), 2.0)
+    Path("set/all.tsv").write_text("path\ttext\tstart\tend\tspeaker\none.wav\ta\t0.5\t1.0\tx\none.wav\tb\t\t\ty\n")
+    status, out, errors = run(capsys, "set/all.tsv", "--model", a, "--format", "tsv")
+    path = str(Path("set/one.wav"))
+    assert status == 0
+    assert out.splitlines()[1:] == [f"{path}\ta\t0.5\t1\t0.5", f"{path}\ta\t\t\t2"]
+    assert [re.findall(r"WER [\d.]+%", line) for line in errors[:3]] == [["WER 0.0%"], ["WER 100.0%"], ["WER 50.0%"]]
+    assert "2 files" in errors[3]
+    rows = "".join(f"one.wav\t{'ab'[speaker % 2]}\t{speaker}\n" * 2 for speaker in range(10))
+    Path("set/many.tsv").write_text("path\ttext\tspeaker\n" + rows)
+    assert "10 speakers" in run(capsys, "set/many.tsv", "--model", a)[2][-1]
+
+
+def test_a_model_of_another_kind(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    Image.new("L", (40, 20)).save("page.png")
     tiny.sound(Path("x.wav"))
     Path("x.odt").write_text("?")
     status, out, errors = run(capsys, "page.png", "x.wav", "x.odt", "--model", a)
@@ -471,6 +487,17 @@ def test_one_file_in_a_folder_for_each_input(capsys: pytest.CaptureFixture[str],
     assert status == 0 and out == one
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("format", ["json", "tsv"])
+def test_names_that_are_not_utf8(capsys: pytest.CaptureFixture[str], a: str, format: str) -> None:
+    latin = os.fsdecode(b"caf\xe9.wav")
+    tiny.sound(Path("x.wav")).rename(latin)
+    tiny.sound(Path("ok.wav"))
+    assert run(capsys, latin, "ok.wav", "--model", a, "--output-dir", "out", "--format", format) == (0, "", [])
+    assert b"caf\xe9.wav" in (Path("out") / os.fsdecode(b"caf\xe9." + format.encode())).read_bytes()
+    assert (Path("out") / f"ok.{format}").exists()
+
+
 def test_files_keep_their_folders_where_names_clash() -> None:
     def named(*paths: str) -> list[str]:
         found = targets([Request(path, Utterance(path)) for path in paths], Path("out"), "txt")
@@ -533,17 +560,6 @@ def test_references_that_are_given(capsys: pytest.CaptureFixture[str], a: str) -
 
 def test_references_are_brought_to_the_alphabets_normal_form(capsys: pytest.CaptureFixture[str]) -> None:
     model = tiny.checkpoint(Path("e.ckpt"), says="\u00e9", letters="\u00e9a")
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-@pytest.mark.parametrize("format", ["json", "tsv"])
-def test_names_that_are_not_utf8(capsys: pytest.CaptureFixture[str], a: str, format: str) -> None:
-    latin = os.fsdecode(b"caf\xe9.wav")
-    tiny.sound(Path("x.wav")).rename(latin)
-    tiny.sound(Path("ok.wav"))
-    assert run(capsys, latin, "ok.wav", "--model", a, "--output-dir", "out", "--format", format) == (0, "", [])
-    assert b"caf\xe9.wav" in (Path("out") / os.fsdecode(b"caf\xe9." + format.encode())).read_bytes()
-    assert (Path("out") / f"ok.{format}").exists()
-
-
     tiny.sound(Path("x.wav"))
     assert "WER 0.0%  CER 0.0%" in run(capsys, "x.wav", "--model", model, "--reference", "e\u0301")[2][0]
 
