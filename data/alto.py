@@ -34,7 +34,7 @@ def _page(file: Path, root: Any) -> cut.Page | None:
         return None
     size = (float(page.get("WIDTH") or 0), float(page.get("HEIGHT") or 0))
     unit = root.findtext("Description/MeasurementUnit") or "pixel"
-    if min(size) <= 0 and unit != "pixel":
+    if not min(size) > 0 and unit != "pixel":
         raise InputError(file, f"measures in {unit} and its Page has no WIDTH and HEIGHT", "export it in pixels")
     lines = tuple(cut.Outline(_text(line), _polygon(line, file)) for line in page.iter("TextLine"))
     name = root.findtext("Description/sourceImageInformation/fileName") or ""

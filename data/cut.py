@@ -27,6 +27,8 @@ from recognizer.manifest import Utterance
 PLACES = (".", "..", "images", "../images", "img", "../img", "../image", "../..")
 FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
 
+LARGEST = 1e9  # of a page's lengths, in whatever unit
+
 log = logging.getLogger(__name__)
 
 
@@ -80,6 +82,8 @@ def _folder(
         except ValueError as error:
             raise InputError(file, f"has a value that is no number ({error})", "export it again") from error
         image = None if page is None else _image(file, page, images)
+        if page is not None and page.size and not all(1e-3 < side < LARGEST for side in page.size):
+            raise InputError(file, f"has a page of {page.size[0]:g} x {page.size[1]:g}", "export it again")
         if page is not None and image is None:
             log.warning("%s: no image %s beside it or above it; the page is left out", file, page.image)
         elif page is not None and image is not None:
@@ -97,7 +101,8 @@ def root(file: Path) -> Any:
     """
     try:
         top = defusedxml.ElementTree.parse(file).getroot()
-    except (OSError, ValueError, SyntaxError) as error:  # ParseError is a SyntaxError, defused finds are ValueErrors
+    # ParseError is a SyntaxError, defused finds are ValueErrors, an unknown encoding is a LookupError.
+    except (OSError, ValueError, SyntaxError, LookupError) as error:
         raise InputError(file, f"is no XML that can be read ({error})", "export it again") from error
     for element in top.iter():
         if isinstance(element.tag, str):
@@ -109,13 +114,15 @@ def points(text: str, file: Path) -> tuple[tuple[float, float], ...]:
     """The corners in `x,y x,y` or in `x y x y`.
 
     Raises:
-        InputError: they are not pairs of numbers.
+        InputError: they are not pairs of finite numbers.
     """
     try:
         numbers = [float(field) for field in text.replace(",", " ").split()]
+        if not all(abs(number) < LARGEST for number in numbers):
+            raise ValueError("no page is so large")
         return tuple(zip(numbers[::2], numbers[1::2], strict=True))
     except ValueError as error:
-        raise InputError(file, f"has an outline {text[:40]!r}", "write it as x,y x,y x,y") from error
+        raise InputError(file, f"has an outline {text[:40]!r}", "write it as x,y x,y x,y, in finite numbers") from error
 
 
 def _image(file: Path, page: Page, images: Finder) -> Path | None:
@@ -140,7 +147,8 @@ def _cut(page: Page, path: Path, folder: Path) -> list[Utterance]:
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for number, line in enumerate(lines, start=1):
-        polygon = [(x * image.width / wide, y * image.height / high) for x, y in line.polygon]
+        scaled = [(x * image.width / wide, y * image.height / high) for x, y in line.polygon]
+        polygon = [(min(max(x, -LARGEST), LARGEST), min(max(y, -LARGEST), LARGEST)) for x, y in scaled]
         crop = _line(image, polygon) if len(polygon) > 2 else None
         if crop is None:
             log.warning("%s: %r has no outline within the page; it is left out", path, line.text[:40])

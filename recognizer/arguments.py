@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os.path
 import re
 import tempfile
 from collections.abc import Sequence
@@ -74,7 +75,7 @@ def named(arguments: list[str]) -> list[str]:
         if before == "--config" or argument.startswith("--config="):
             flag, _, name = argument.rpartition("=")
             for path in (name, str(folder() / Path(name).name), str(folder() / f"{name}.yaml")):
-                if Path(path).is_file():
+                if os.path.isfile(path):
                     argument = f"{flag}={path}" if flag else path
                     break
             else:

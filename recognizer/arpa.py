@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import math
+import os.path
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -97,7 +98,7 @@ class _Lines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.is_dir():
+        if os.path.isdir(path):
             raise DecoderError(path, "is a folder", "give an ARPA file, plain or gzipped")
         try:
             with path.open("rb") as file:

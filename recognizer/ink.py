@@ -7,6 +7,8 @@ import functools
 import gzip
 import json
 import lzma
+import os.path
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +22,7 @@ from recognizer.errors import InputError
 JSON = (".json", ".json.xz", ".json.gz", ".jsonl", ".jsonl.xz", ".jsonl.gz")
 UNIPEN = (".dat", ".unipen", ".unp", ".upn")
 SUFFIXES = frozenset((*JSON, *UNIPEN, ".inkml"))
+LARGEST = 1e30  # beyond this, single precision overflows once ink is scaled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,15 +55,21 @@ def items(path: str | Path) -> list[Item]:
     Raises:
         InputError: the file is missing, empty, broken, or of no kind known here; or there is no such item.
     """
-    file, wanted = _split(str(path))
-    source = _source(*_stamp(file))
-    numbers = range(len(source)) if wanted is None else [_checked(file, wanted, len(source))]
-    names = [file if len(source) == 1 else f"{file}#{number}" for number in numbers]
-    told = (source.entry(number, name) for number, name in zip(numbers, names, strict=True))
+    source, names = _named(path)
+    told = ((name, source.entry(number, name)) for number, name in names.items())
     return [
         Item(name, *(None if entry.get(key) is None else str(entry[key]) for key in ("text", "writer", "level")))
-        for name, entry in zip(names, told, strict=True)
+        for name, entry in told
     ]
+
+
+def names(path: str | Path) -> list[str]:
+    """The paths of all items of a file, as `items`; lines of JSON are not parsed, so that a broken one hides no other.
+
+    Raises:
+        InputError: as `items`, but for what single lines of JSON hold.
+    """
+    return list(_named(path)[1].values())
 
 
 def read(path: str | Path) -> Ink:
@@ -89,9 +98,17 @@ def entry(path: str | Path) -> dict[str, Any]:
     return source.entry(_checked(file, wanted or 0, len(source)), str(path))
 
 
+def _named(path: str | Path) -> tuple[_Source, dict[int, str]]:
+    """A file's items, and the paths of those that are meant by their numbers."""
+    file, wanted = _split(str(path))
+    source = _source(*_stamp(file))
+    numbers = range(len(source)) if wanted is None else [_checked(file, wanted, len(source))]
+    return source, {number: file if len(source) == 1 else f"{file}#{number}" for number in numbers}
+
+
 def _split(path: str) -> tuple[str, int | None]:
     file, mark, number = path.rpartition("#")
-    return (file, int(number)) if mark and number.isdecimal() and not Path(path).exists() else (path, None)
+    return (file, int(number)) if mark and number.isdecimal() and not os.path.exists(path) else (path, None)
 
 
 def _checked(file: str, wanted: int, count: int) -> int:
@@ -162,7 +179,7 @@ def _source(file: str, _time: int, _size: int) -> _Source:
 def _foreign(file: str, reader: Callable[[], list[dict[str, Any]]] | None, data: bytes) -> list[dict[str, Any]]:
     try:
         return reader() if reader else unipen.entries(data, Path(file))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         what, remedy = error.args if len(error.args) == 2 else (str(error), "correct it")
         raise InputError(file, what, remedy) from error
 
@@ -195,8 +212,9 @@ def _parsed(where: str, data: bytes) -> Any:
         return json.loads(data)
     except UnicodeDecodeError as error:
         raise InputError(where, f"is not UTF-8 text (byte {error.start})", "give JSON in UTF-8") from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(where, f"broken JSON: {error}", "correct it, or correct the file's suffix") from error
+    except (ValueError, RecursionError) as error:  # no JSONDecodeError but a ValueError where a number has no end
+        what = str(error).partition(";")[0]
+        raise InputError(where, f"broken JSON: {what}", "correct it, or correct the file's suffix") from error
 
 
 def _ink(where: str, entry: dict[str, Any]) -> Ink:
@@ -208,9 +226,13 @@ def _ink(where: str, entry: dict[str, Any]) -> Ink:
     if entry.get("y") == "down":
         scale[1] = -scale[1]
     strokes = [_points(where, number, stroke) for number, stroke in enumerate(entry["strokes"])]
-    strokes = [points * scale for points in strokes if len(points)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        strokes = [points * scale for points in strokes if len(points)]
     if not strokes:
         raise InputError(where, "has no points", "give ink with at least one point")
+    if not all((np.abs(points) < LARGEST).all() for points in strokes):
+        what = f'"xppi" is {entry["xppi"]!r} and "yppi" {entry["yppi"]!r}, which takes points beyond {LARGEST:g}'
+        raise InputError(where, what, "correct them, or leave them out")
     # Moved to the origin first, so that single precision keeps every digit of large coordinates.
     return Ink(tuple((points - strokes[0][0]).astype(np.float32) for points in strokes))
 
@@ -221,17 +243,18 @@ def _points(where: str, number: int, stroke: Any) -> np.ndarray:
     else:
         try:
             points = np.array([point[:2] for point in stroke], dtype=np.float64).reshape(len(stroke), 2)
+        except OverflowError as error:
+            raise InputError(where, f"stroke {number} has a point beyond {LARGEST:g}", "give finite numbers") from error
         except (TypeError, ValueError, KeyError) as error:
             raise InputError(where, f"stroke {number} is not a list of [x, y]", "correct it") from error
-    # Beyond this, single precision overflows once ink is scaled.
-    if not (np.abs(points) < 1e30).all():
-        bad = points[~(np.abs(points) < 1e30).all(1)][0].tolist()
+    if not (np.abs(points) < LARGEST).all():
+        bad = points[~(np.abs(points) < LARGEST).all(1)][0].tolist()
         raise InputError(where, f"stroke {number} has the point {bad}", "give finite numbers")
     return points
 
 
 def _density(where: str, entry: dict[str, Any], key: str) -> float:
     value = entry[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise InputError(where, f'"{key}" is {value!r}', "give points per inch, a number above 0, or leave it out")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
+        raise InputError(where, f'"{key}" is {value!r:.40}', "give points per inch, a number above 0, or leave it out")
     return float(value)

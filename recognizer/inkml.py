@@ -31,6 +31,8 @@ def entries(data: bytes) -> list[dict[str, Any]]:
         line, column = error.position
         what = str(error).partition(":")[0]
         raise ValueError(f"broken XML in line {line}, column {column} ({what})", "export it again") from error
+    except LookupError as error:
+        raise ValueError(f"is XML that cannot be read ({error})", "export it in UTF-8") from error
     except DefusedXmlException as error:
         raise ValueError("defines XML entities, which may be harmful", "write it without a DOCTYPE") from error
     if _tag(root) != "ink":

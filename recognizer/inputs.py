@@ -7,7 +7,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from recognizer import frontends, manifest
@@ -17,9 +17,10 @@ from recognizer.manifest import Utterance
 
 STDIN = "-"
 STARTS = (
-    (rb"RIFF....WAVE", ".wav"),
+    (rb"(RIFF|RIFX|RF64)....WAVE", ".wav"),
     (rb"fLaC", ".flac"),
     (rb"OggS", ".ogg"),
+    (rb"\xff\xfe<\0|\xfe\xff\0<", ".inkml"),  # in UTF-16, and before MP3, which may begin so, too
     (rb"ID3|\xff[\xe2-\xff]", ".mp3"),
     (rb"FORM....AIF", ".aiff"),
     (rb"\.snd", ".au"),
@@ -31,8 +32,8 @@ STARTS = (
     (rb"II\*\0|MM\0\*", ".tif"),
     (rb"BM", ".bmp"),
     (rb"RIFF....WEBP", ".webp"),
-    (rb"\s*\{[^\n]*\}\s*\n\s*\{", ".jsonl"),
-    (rb"\s*[\[{]", ".json"),
+    (rb"(\xef\xbb\xbf)?\s*\{[^\n]*\}[^\S\n]*\n\s*\{", ".jsonl"),
+    (rb"(\xef\xbb\xbf)?\s*[\[{]", ".json"),
     (rb"\xfd7zXZ", ".jsonl.xz"),
     (rb"\x1f\x8b", ".jsonl.gz"),
     (rb"(\xef\xbb\xbf)?\s*<", ".inkml"),
@@ -82,12 +83,12 @@ def _refused(name: str, error: RecognizerError) -> Request:
 
 
 def _named(argument: str) -> Iterator[Request]:
-    if Path(argument).is_dir():
+    if os.path.isdir(argument):
         paths = [path for path in _walk(Path(argument)) if kind(path)]
         if not paths:
             raise InputError(argument, "holds no file that a front end reads", f"known endings: {' '.join(endings())}")
         yield from (Request(path, Utterance(path), folder=True) for path in paths)
-    elif not Path(file(argument)).exists():
+    elif not os.path.exists(file(argument)):
         paths = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
         if not paths:
             pattern = glob.has_magic(argument)
@@ -115,7 +116,7 @@ def _laid(content: bytes, scratch: Path) -> Path:
     if not content:
         raise InputError(STDIN, "standard input is empty (0 bytes)", "pipe a file into it")
     for start, ending in STARTS:
-        if re.match(start, content[:4096], re.DOTALL):
+        if re.match(start, content, re.DOTALL):
             path = scratch / f"stdin{ending}"
             path.write_bytes(content)
             return path
@@ -138,34 +139,59 @@ def endings() -> list[str]:
 
 def file(path: str) -> str:
     """`ink.jsonl#3` -> `ink.jsonl`, unless a file is really called so."""
-    return path if Path(path).exists() else re.sub(r"#\d+$", "", path)
+    return path if os.path.exists(path) else re.sub(r"#\d+$", "", path)
 
 
 def kinds(found: Sequence[Request]) -> list[str]:
     """The front ends that the requests ask for: those of the files that were named, and of folders the commonest.
 
-    So pictures among recordings are not taken for writing, unless someone names them.
+    So pictures among recordings are not taken for writing, unless someone names them, nor is what tells of recordings.
     """
-    known = [(request, kind(request.utterance.path)) for request in found if not request.error]
+    telling = _telling(found)
+    left = (request for request in found if not request.error and request not in telling)
+    known = [(request, kind(request.utterance.path)) for request in left]
     wanted = {name for request, name in known if name and not request.folder}
     within = Counter(name for request, name in known if name and request.folder)
     return sorted(wanted | {name for name, _ in within.most_common(1)})
 
 
+def passed(found: Sequence[Request], readers: Collection[str]) -> dict[Request, str]:
+    """Files in folders that are not read, and their kinds: those of other kinds, if the folders have some of the right
+    kinds at all, and where recordings are read, what lies beside one under its name and tells of it.
+    """
+    telling = _telling(found) if "speech" in readers else set()
+    within = {request: kind(request.name) or "" for request in found if request.folder}
+    wanted = any(name in readers for name in within.values())
+    return {request: name for request, name in within.items() if request in telling or (wanted and name not in readers)}
+
+
+def _telling(found: Sequence[Request]) -> set[Request]:
+    """`a.json`, `a.png` and `a.wav.json` in folders that have `a.wav`, too: metadata, answers, spectrograms."""
+    within = [request for request in found if request.folder]
+    sounds = {request.name for request in within if kind(request.name) == "speech"}
+    stems = sounds | {_bare(name) for name in sounds}
+    return {request for request in within if request.name not in sounds and _bare(request.name) in stems}
+
+
+def _bare(name: str) -> str:
+    return str(Path(name).with_name(_stem(Path(name))))
+
+
 def fitting(found: Sequence[Request], readers: Mapping[str, Frontend[object]]) -> Iterator[Request]:
     """The requests, files of several items as one request for each item, those for other front ends refused.
 
-    Files of other kinds in a folder are passed over, if the folders have some of the right kinds at all.
+    Those that are `passed` over are left out.
     """
-    wanted = any(request.folder and kind(request.name) in readers for request in found)
+    without = passed(found, readers)
     for request in found:
         path = request.utterance.path
         frontend = readers.get(kind(path) or "")
         if request.error:
             yield request
+        elif request in without:
+            continue
         elif frontend is None:
-            if not (request.folder and wanted):
-                yield _refused(request.name, _foreign(request.name, path, list(readers)))
+            yield _refused(request.name, _foreign(request.name, path, list(readers)))
         else:
             try:
                 for item in frontend.items(path):
@@ -174,7 +200,15 @@ def fitting(found: Sequence[Request], readers: Mapping[str, Frontend[object]]) -
                         request, name=name, utterance=dataclasses.replace(request.utterance, path=item)
                     )
             except RecognizerError as error:
-                yield _refused(request.name, error)
+                yield _refused(request.name, renamed(error, request))
+
+
+def renamed(error: RecognizerError, request: Request) -> RecognizerError:
+    """The error of a request; of standard input it names that, not the file in which it was laid."""
+    if not request.name.startswith(STDIN):
+        return error
+    laid = request.utterance.path.removesuffix(request.name.removeprefix(STDIN))
+    return type(error)(*(part.replace(laid, STDIN) for part in (error.where, error.what, error.remedy)))
 
 
 def _foreign(name: str, path: str, known: Sequence[str]) -> RecognizerError:
@@ -206,7 +240,7 @@ class References:
         if given.lower().endswith(".tsv"):
             self._listed = {_key(utterance): utterance.text for utterance in manifest.read(given)}
             return
-        if Path(given).is_file():
+        if os.path.isfile(given):
             text = _content(Path(given))
             self._lines = text.splitlines() if count > 1 else [text]
         elif given.lower().endswith(".txt"):
@@ -229,7 +263,7 @@ class References:
             return self._listed.get(_key(request.utterance))
         if request.utterance.text is not None:
             return request.utterance.text
-        return next((_content(path) for path in beside(request) if path.is_file()), None)
+        return next((_content(path) for path in beside(request) if os.path.isfile(path)), None)
 
     def told(self, requests: Sequence[Request]) -> Iterator[Request]:
         """The requests with their references as their texts; those whose reference cannot be read with that error."""
@@ -248,7 +282,7 @@ def listed(given: str) -> list[str]:
     Raises:
         ConfigError: there are none, or the file cannot be read.
     """
-    if Path(given).is_file():
+    if os.path.isfile(given):
         lines = _content(Path(given)).splitlines()
     elif re.search(r"[/\\]|\.\w+$", given) and "," not in given:
         raise ConfigError(given, "there is no such file of words", "check the path")
@@ -267,7 +301,7 @@ def _key(utterance: Utterance) -> tuple[str, float | None, float | None]:
 def beside(request: Request) -> list[Path]:
     """Where the reference of a whole file may lie: `a.gt.txt`, `a.txt`."""
     path = Path(request.utterance.path)
-    whole = request.name != STDIN and path.exists() and request.utterance.start is request.utterance.end is None
+    whole = request.name != STDIN and os.path.exists(path) and request.utterance.start is request.utterance.end is None
     return [path.with_suffix(".gt.txt"), path.with_suffix(".txt")] if whole else []
 
 

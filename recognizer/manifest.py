@@ -88,15 +88,15 @@ def write(path: str | Path, utterances: Sequence[Utterance]) -> None:
     Files below the manifest's folder are named relative to it, so that the folder can be moved.
 
     Raises:
-        ManifestError: a path or speaker with a tab or a line break in it (in texts they become spaces).
+        ManifestError: a path or speaker with a tab or a line break in it (in texts they become spaces), or a name that
+            is not UTF-8; nothing is written then.
     """
     path = Path(path)
     folder = path.parent.resolve()
+    lines = ["\t".join(_fields(path, folder, utterance)) + "\n" for utterance in utterances]  # or nothing is written
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write("\t".join(COLUMNS) + "\n")
-        for utterance in utterances:
-            file.write("\t".join(_fields(path, folder, utterance)) + "\n")
+        file.writelines(["\t".join(COLUMNS) + "\n", *lines])
 
 
 def _fields(manifest: Path, folder: Path, utterance: Utterance) -> Iterable[str]:
@@ -109,6 +109,8 @@ def _fields(manifest: Path, folder: Path, utterance: Utterance) -> Iterable[str]
         field = "" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
         if any(mark in field for mark in "\t\n\r"):
             raise ManifestError(manifest, f"a tab or line break in {column} {field!r}", "rename it")
+        if any("\ud800" <= letter <= "\udfff" for letter in field):
+            raise ManifestError(manifest, f"{column} {field!r} is not UTF-8", "rename it, or save it as UTF-8")
         yield field
 
 

@@ -7,6 +7,7 @@ how well it reads, and what it reads badly.
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ def find(model: str | Path) -> Path:
     if str(model) in names():
         return WEIGHTS / f"{model}.ckpt"
     path = Path(model)
-    if path.name == str(model) and not path.suffix and not path.exists():
+    if path.name == str(model) and not path.suffix and not os.path.exists(path):
         remedy = nearest(str(model), names()) if names() else "name a file train.py wrote"
         raise CheckpointError(model, "is neither a model of the package nor a file", remedy)
     return path

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os.path
 from collections import Counter
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -74,7 +75,7 @@ class Index:
         Raises:
             ManifestError: there is none, or it is broken or of another version.
         """
-        file = Path(path) / INDEX if Path(path).is_dir() else Path(path)
+        file = Path(path) / INDEX if os.path.isdir(path) else Path(path)
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
@@ -96,7 +97,7 @@ def packed(paths: Sequence[str], where: str) -> bool:
     Raises:
         ConfigError: some do and some do not.
     """
-    found = [bool(path) and (Path(path).is_dir() or Path(path).name == INDEX) for path in paths]
+    found = [bool(path) and (os.path.isdir(path) or Path(path).name == INDEX) for path in paths]
     if any(found) and not all(found):
         strange = paths[found.index(False)]
         raise ConfigError(where, f"names shards, and the manifest {strange}", "pack that one with data.shards, too")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 from pathlib import Path
 
@@ -111,7 +112,7 @@ class Folder:
 
     def __init__(self, path: str, where: str) -> None:
         self.path, self.where = path, where
-        if not Path(path).is_dir():
+        if not os.path.isdir(path):
             raise ConfigError(where, f"there is no folder {path!r}", "name a folder of sound files, or leave it out")
         self.files = sorted(str(file) for file in Path(path).rglob("*") if file.suffix.lower() in SUFFIXES)
         if not self.files:
@@ -168,7 +169,8 @@ def _opened(path: str) -> soundfile.SoundFile:
         with open(path, "rb") as probe:  # noqa: PTH123
             if not probe.read(1):
                 raise InputError(path, "is empty (0 bytes)", "record or copy it again")
-        file = soundfile.SoundFile(path)
+        # On POSIX a name is bytes and need not be UTF-8, which soundfile would make it.
+        file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
     except OSError as error:
         raise InputError(path, f"cannot be opened ({error.strerror})", "check the path and the rights") from error
     except soundfile.LibsndfileError as error:

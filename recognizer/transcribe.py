@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -73,6 +74,9 @@ def _transcribe(options: argparse.Namespace) -> int:
         found = inputs.requests(options.inputs, sys.stdin.buffer.read, Path(scratch))
         models = _models(options, inputs.kinds(found))
         requests = list(inputs.fitting(found, {name: model.frontend for name, model in models.items()}))
+        if without := Counter(inputs.passed(found, models).values()):
+            many = ", ".join(f"{count} for {name!r}" for name, count in sorted(without.items()))
+            say(f"files in folders that are passed over: {many}")
         references = inputs.References(options.reference, len(requests))
         try:
             if options.tune:
@@ -187,12 +191,14 @@ def _answered(
     requests: Sequence[Request], answers: Iterator[T | RecognizerError]
 ) -> Iterator[tuple[int, Request, T | RecognizerError]]:
     """Each request with its place and its answer, which bears its name; the errors are said."""
+    from recognizer.inputs import renamed
+
     with bar(len(requests), "file") as done:
         for place, request in enumerate(requests):
             answer = request.error or next(answers)
             done.update()
             if isinstance(answer, RecognizerError):
-                say(f"error: {_renamed(answer, request)}")
+                say(f"error: {renamed(answer, request)}")
             yield place, request, answer
 
 
@@ -245,12 +251,6 @@ def _beam(options: argparse.Namespace, model: Network) -> tuple[Model, Beam]:
         given["hotwords"] = listed(given["hotwords"])
     given |= {"nbest": max(READINGS, SPARE * (options.nbest or 1)), "threads": options.threads}
     return model.beam(**given)
-
-
-def _renamed(error: RecognizerError, request: Request) -> RecognizerError:
-    """Errors of standard input name it, not the file in which it was laid."""
-    laid = error.where == request.utterance.path
-    return type(error)(request.name, error.what, error.remedy) if laid else error
 
 
 def _models(options: argparse.Namespace, kinds: Sequence[str]) -> Models:
@@ -314,7 +314,7 @@ class _Output:
             what = f"{options.format} of {len(requests)} files cannot share standard output"
             raise ConfigError("--format", what, "give --output-dir")
         for request, target in zip(requests, self.targets or [], strict=False):
-            if target.exists() and target.absolute() in [path.absolute() for path in beside(request)]:
+            if os.path.exists(target) and target.absolute() in [path.absolute() for path in beside(request)]:
                 raise ConfigError(target, f"would be overwritten, and is taken for the reference of {request.name}",
                                   "give another --output-dir")  # fmt: skip
 
@@ -328,7 +328,8 @@ class _Output:
         target = self.targets[place]
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(self.writer.document(transcript), encoding="utf-8", newline="\n")
+            document = self.writer.document(transcript)
+            target.write_text(document, encoding="utf-8", errors="surrogateescape", newline="\n")
         except OSError as error:
             raise ConfigError(target, f"cannot be written ({error.strerror})", "give another --output-dir") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ class _Ink:
             raise ValueError(f"includes {name!r} {DEPTH} files deep", "break the circle")
         folder = file.absolute().parent
         places = [place / inner / name for place in (folder, *folder.parents) for inner in ("", "include")]
-        found = next((place for place in places if place.is_file()), None)
+        found = next((place for place in places if os.path.isfile(place)), None)
         if found is None:
             raise ValueError(
                 f"includes {name!r}, which is not there", f"put it into {folder} or into include/ above it"

@@ -58,6 +58,7 @@ def not_finite(path: Path, value: float) -> None:
 BROKEN: dict[str, tuple[str, str, Make, str]] = {
     # what: (kind of model, file name, how it is made, what the message says was found)
     "no such sound": ("speech", "a.wav", lambda path: None, "no such file"),
+    "a name too long for a file": ("speech", f"{'a' * 300}.wav", lambda path: None, "no such file"),
     "an empty sound": ("speech", "a.wav", lambda path: path.touch(), "0 bytes"),
     "a sound of no length": ("speech", "a.wav", lambda path: samples(path, numpy.zeros(0)), "no samples"),
     "text renamed to .wav": ("speech", "a.wav", lambda path: path.write_text("hello\n" * 99), "not a sound file"),

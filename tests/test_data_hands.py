@@ -165,6 +165,9 @@ def test_pages_that_their_makers_split(tmp_path: Path) -> None:
         ('<!DOCTYPE a [<!ENTITY b "c">]><PcGts>&b;</PcGts>', "no XML"),
         (page_xml("p.png", page_line("1,2 3", "x")), "outline"),
         (page_xml("p.png", page_line("1,2 3,4 5,6", "x")).replace('"200"', '"wide"'), "no number"),
+        (page_xml("p.png", page_line("1,2 3,nan 5,6", "x")), "outline"),
+        (page_xml("p.png", page_line("1,2 3,4 5,6", "x")).replace('"200"', '"1e400"'), "page of inf x"),
+        ('<?xml version="1.0" encoding="nosuchenc"?><PcGts/>', "nosuchenc"),
     ],
 )
 def test_page_files_that_are_broken(tmp_path: Path, xml: str, message: str) -> None:
@@ -201,6 +204,15 @@ def test_alto(corpus: Any, tmp_path: Path) -> None:
     parts = alto.prepare(corpus("alto"), tmp_path / "out")
     rows = {row.text: image.grey(row.path).shape for row in parts["train"] + parts["val"]}
     assert rows == {"a finely-": (31, 121), "two words": (31, 121)}
+
+
+@pytest.mark.parametrize("left", ["nan", "1e400", "-inf", "1e308"])
+def test_alto_at_no_finite_place(tmp_path: Path, left: str) -> None:
+    line = f'<TextLine HPOS="{left}" VPOS="2" WIDTH="100" HEIGHT="30"><String CONTENT="x"/></TextLine>'
+    put(tmp_path / "a/x.xml", alto_xml(line))
+    picture(tmp_path / "a/p.png")
+    with pytest.raises(InputError, match=r"x\.xml: has an outline.*finite"):
+        alto.prepare(tmp_path / "a", tmp_path / "out")
 
 
 def test_alto_in_units_that_nothing_explains(tmp_path: Path) -> None:

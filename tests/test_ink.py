@@ -89,6 +89,15 @@ def test_many_items_in_any_order(tmp_path: Path, ending: str) -> None:
         ink.read(f"{path}#20")
 
 
+def test_a_broken_line_hides_no_other(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", "\n".join([json.dumps(ENTRY), '{"strokes": [[[1,', "3", json.dumps(ENTRY)]))
+    assert ink.names(path) == [f"{path}#{k}" for k in range(4)] and ink.names(f"{path}#2") == [f"{path}#2"]
+    assert points(f"{path}#0") == points(f"{path}#3") == WANTED
+    for k, told in ((1, "broken JSON"), (2, "strokes")):
+        with pytest.raises(InputError, match=f"#{k}: .*{told}"):
+            ink.read(f"{path}#{k}")
+
+
 def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
     path = put(tmp_path / "a.jsonl", json.dumps(ENTRY))
     assert points(path) == WANTED
@@ -264,6 +273,18 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "NaN": ("a.json", whole('{"strokes": [[[1, NaN]]]}'), "nan"),
     "infinity": ("a.json", whole('{"strokes": [[[1, -Infinity]]]}'), "inf"),
     "too large": ("a.json", whole('{"strokes": [[[1, 1e300]]]}'), r"1e\+300"),
+    "a number of 5,000 digits": ("a.json", whole('{"strokes": [[[1, %s]]]}' % ("9" * 5000)), "broken JSON: Exceeds"),
+    "a number of 400 digits": ("a.json", whole('{"strokes": [[[1, %s]]]}' % ("9" * 400)), r"stroke 0.*1e\+30"),
+    "a density of 400 digits": (
+        "a.json",
+        whole('{"strokes": [[[1, 2]]], "xppi": %s, "yppi": 1}' % ("9" * 400)),
+        "xppi.*999;",
+    ),
+    "too large once scaled": (
+        "a.json",
+        whole('{"strokes": [[[1e29, 2], [1, 1e29]]], "xppi": 1e300, "yppi": 1e-300}'),
+        r"xppi.*1e\+300.*yppi.*1e-300",
+    ),
     "density zero": ("a.json", whole('{"strokes": [[[1, 2]]], "xppi": 0, "yppi": 1}'), "xppi.*0"),
     "density in words": ("a.json", whole('{"strokes": [[[1, 2]]], "xppi": 1, "yppi": "x"}'), "yppi.*'x'"),
     "sideways": ("a.json", whole('{"strokes": [[[1, 2]]], "y": "left"}'), "left"),
@@ -280,6 +301,8 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         whole('<!DOCTYPE ink [<!ENTITY a "b">]><ink><trace>&a;</trace></ink>'),
         "entities",
     ),
+    "InkML in no encoding": ("a.inkml", whole(f'<?xml version="1.0" encoding="nosuchenc"?>{INKML}'), "nosuchenc"),
+    "InkML with a number of 500 digits": ("a.inkml", swap("12 -25", f"#{'F' * 500} 1", INKML), "too large"),
     "InkML with a bad resolution": (
         "a.inkml",
         whole('<ink><channelProperty channel="X" name="resolution" value="fine"/><trace>1 2</trace></ink>'),
@@ -300,6 +323,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "points per inch",
     ),
     "UNIPEN without its include": ("a.dat", whole(".INCLUDE there/b.dat\n"), "there/b.dat"),
+    "UNIPEN with an include too long for a file": ("a.dat", whole(f".INCLUDE {'b' * 300}\n"), "bbb"),
     "UNIPEN that includes itself": ("a.dat", whole(".INCLUDE a.dat\n"), "circle"),
 }
 

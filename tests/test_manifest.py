@@ -67,6 +67,12 @@ def test_a_tab_cannot_be_written(tmp_path):
         manifest.write(tmp_path / "x.tsv", [Utterance("a\tb.wav", "")])
 
 
+def test_of_a_manifest_with_a_name_that_is_not_utf8_nothing_is_written(tmp_path):
+    with pytest.raises(ManifestError, match=r"path.*is not UTF-8; rename"):
+        manifest.write(tmp_path / "x.tsv", [Utterance("a.wav", ""), Utterance("caf\udce9.wav", "")])
+    assert not (tmp_path / "x.tsv").exists()
+
+
 @pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5, 0.99])
 @pytest.mark.parametrize("people", [2, 7, 50])
 def test_split_keeps_people_apart(people, fraction):

@@ -18,7 +18,7 @@ import soundfile
 import tiny
 from PIL import Image
 
-from recognizer import lm, pretrained, reading
+from recognizer import inputs, lm, pretrained, reading
 from recognizer.alphabet import Alphabet
 from recognizer.decoders import Hypothesis
 from recognizer.errors import RecognizerError
@@ -162,12 +162,28 @@ def test_folders_and_globs(capsys: pytest.CaptureFixture[str], a: str) -> None:
     Path("in/notes.md").write_text("no sound")
     Image.new("L", (40, 20)).save("in/page.png")
     expected = [str(Path("in", name)) for name in ("10.WAV", "2.wav", "deep/er/1.flac")]
-    assert run(capsys, "in", "--model", a) == (0, "".join(f"{path}\ta\n" for path in expected), [])
+    left = "files in folders that are passed over: 1 for 'line'"
+    assert run(capsys, "in", "--model", a) == (0, "".join(f"{path}\ta\n" for path in expected), [left])
     assert run(capsys, "in/**/*.flac", "in/[0-9].wav", "--model", a)[1] == "in/deep/er/1.flac\ta\nin/2.wav\ta\n"
     status, out, errors = run(capsys, "in/*.mp3", "--model", a)
     assert (status, out) == (1, "") and errors == ["error: in/*.mp3: matches no file; check the pattern"]
     tiny.sound(Path("a[1].wav"))
     assert run(capsys, "a[1].wav", "--model", a) == (0, "a\n", [])
+
+
+def test_what_lies_beside_recordings_is_not_read(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    for name in ("0", "1"):
+        tiny.sound(Path(f"in/{name}.wav"))
+        Path(f"in/{name}.json").write_text("{}")
+    Image.new("L", (40, 20)).save("in/1.wav.png")
+    left = "files in folders that are passed over: 1 for 'line', 2 for 'pen'"
+    expected = "".join(f"{Path('in', name)}\ta\n" for name in ("0.wav", "1.wav"))
+    assert run(capsys, "in", "--model", a) == (0, expected, [left])
+    folder = list(inputs.requests(["in"], bytes, Path()))
+    assert inputs.kinds(folder) == ["speech"]
+    assert inputs.kinds([*folder, Request("x.json", Utterance("x.json"))]) == ["pen", "speech"]
+    assert set(inputs.passed(folder, ["pen", "speech"]).values()) == {"line", "pen"}
+    assert set(inputs.passed(folder, ["pen"]).values()) == {"line", "speech"}  # a model of ink was asked for
 
 
 def test_a_folder_without_files_to_read(capsys: pytest.CaptureFixture[str], a: str) -> None:
@@ -180,14 +196,58 @@ def test_standard_input(capsys: pytest.CaptureFixture[str], a: str, monkeypatch:
     def pipe(content: bytes) -> None:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
-    for format in ("wav", "flac", "ogg"):
-        pipe(tiny.sound(Path(f"x.{format}"), 0.5).read_bytes())
+    for format, given in (
+        ("wav", {}),
+        ("flac", {}),
+        ("ogg", {}),
+        ("wav", {"format": "RF64"}),
+        ("wav", {"endian": "BIG"}),
+    ):
+        pipe(tiny.sound(Path(f"x.{format}"), 0.5, **given).read_bytes())
         status, out, errors = run(capsys, "-", "--model", a, "--format", "json")
         assert (status, errors) == (0, []) and json.loads(out)["path"] == "-"
     for content, words in ((b"", "0 bytes"), (b"\x00\x01junk", "00 01 6a"), (b"RIFF1234WAVEjunk", "not a sound file")):
         pipe(content)
         status, out, (error,) = run(capsys, "-", "--model", a)
         assert (status, out) == (1, "") and error.startswith("error: -: ") and words in error
+
+
+INK = json.dumps({"strokes": [[[k % 7, k] for k in range(1000)]]})
+assert len(INK) > 4096
+INKML = '<?xml version="1.0" encoding="UTF-16"?><ink><trace>1 2, 3 4, 5 9</trace></ink>'
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (f"{INK}\n{INK}\n".encode(), ["-#0", "-#1"]),
+        (f"{INK} \r\n\n{INK}".encode("utf-8-sig"), ["-#0", "-#1"]),
+        (INK.encode("utf-8-sig"), ["-"]),
+        (INKML.encode("utf-16"), ["-"]),
+        (b"\xfe\xff" + INKML.encode("utf-16-be"), ["-"]),
+    ],
+)
+def test_ink_on_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, content: bytes, names: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    pen = tiny.checkpoint(Path("pen.ckpt"), says="a", name="pen")
+    status, out, errors = run(capsys, "-", "--model", pen, "--format", "tsv")
+    assert (status, errors) == (0, []) and [line.split("\t")[0] for line in out.splitlines()[1:]] == names
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "good"),
+    [('{"strokes": [[[1,', "-", 0), (f"{INK}\n" + '{"strokes": 3}\n{', "-#1", 1), ("{}", "-", 0), ("[]", "-", 0)],
+)
+def test_errors_of_standard_input_name_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, content: str, name: str, good: int
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    pen = tiny.checkpoint(Path("pen.ckpt"), says="a", name="pen")
+    status, out, errors = run(capsys, "-", "--model", pen)
+    assert status == 1 and len(out.splitlines()) == good
+    assert errors[0].startswith(f"error: {name}: ") and "stdin.json" not in "".join(errors)
 
 
 def test_a_manifest(capsys: pytest.CaptureFixture[str], a: str) -> None:
@@ -248,13 +308,16 @@ def test_the_newest_model_under_runs_where_the_package_has_none_for_such_files(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--model", "x" * 300], ["xxx", "neither a model"]),
         (["--model", "none.ckpt"], ["none.ckpt", "cannot be opened"]),
         (["--model", "A", "--device", "toaster"], ["--device", "toaster", "cpu"]),
         (["--model", "A", "--format", "srt", "x.wav"], ["--format", "srt of 2 files", "--output-dir"]),
         (["--model", "A", "--reference", "one", "x.wav"], ["--reference", "1 line(s)", "2 files"]),
         (["--model", "A", "--reference", "none.txt"], ["--reference", "none.txt"]),
+        (["--model", "A", "--reference", "one " * 99, "x.wav"], ["--reference", "1 line(s)", "2 files"]),
         (["--model", "A", "--reference", "none.tsv"], ["none.tsv", "cannot be opened"]),
         (["--model", "A", "--lm", "x.wav"], ["x.wav", "binary", "ARPA"]),
+        (["--model", "A", "--lm", "x" * 300], ["xxx", "cannot be opened"]),
         (["--model", "A", "--lm", "."], ["folder", "ARPA"]),
         (["--model", "A", "--decoder", "greedy", "--beam", "5"], ["--decoder", "greedy"]),
         (["--model", "A", "--word-bonus", "2"], ["--word-bonus", "--lm"]),
@@ -327,7 +390,7 @@ def test_lexicons_and_hotwords(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert status == 0 and {line.split("\t")[3] for line in out.splitlines()} <= {"Anna", "Cab"} and out
     (other,) = {"Anna", "Cab"} - {line.split("\t")[3] for line in out.splitlines()}
     Path("hot.list").write_text(f"{other}\n\n", encoding="utf-8")
-    for given in ("hot.list", other, f"bb , {other}"):
+    for given in ("hot.list", other, f"bb , {other}", ",".join([*("bb" * k for k in range(1, 30)), other])):
         hot = ("--lexicon", "lexicon.txt", "--hotwords", given, "--hotword-bonus", 100)
         assert run(capsys, "x.wav", "--model", model, *hot)[:2] == (0, f"{other}\n")
 
@@ -424,6 +487,17 @@ def test_one_file_in_a_folder_for_each_input(capsys: pytest.CaptureFixture[str],
     assert status == 0 and out == one
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("format", ["json", "tsv"])
+def test_names_that_are_not_utf8(capsys: pytest.CaptureFixture[str], a: str, format: str) -> None:
+    latin = os.fsdecode(b"caf\xe9.wav")
+    tiny.sound(Path("x.wav")).rename(latin)
+    tiny.sound(Path("ok.wav"))
+    assert run(capsys, latin, "ok.wav", "--model", a, "--output-dir", "out", "--format", format) == (0, "", [])
+    assert b"caf\xe9.wav" in (Path("out") / os.fsdecode(b"caf\xe9." + format.encode())).read_bytes()
+    assert (Path("out") / f"ok.{format}").exists()
+
+
 def test_files_keep_their_folders_where_names_clash() -> None:
     def named(*paths: str) -> list[str]:
         found = targets([Request(path, Utterance(path)) for path in paths], Path("out"), "txt")
@@ -475,6 +549,7 @@ def test_references_that_are_given(capsys: pytest.CaptureFixture[str], a: str) -
     tiny.sound(Path("y.wav"))
     Path("x.txt").write_text("not this one")
     assert "WER 0.0%" in run(capsys, "x.wav", "--model", a, "--reference", " a ")[2][0]
+    assert "WER 99.5%" in run(capsys, "x.wav", "--model", a, "--reference", "a " * 200)[2][0]  # no file's name
     Path("lines.text").write_text("a\nb\n")
     errors = run(capsys, "x.wav", "y.wav", "--model", a, "--reference", "lines.text")[2]
     assert "x.wav: WER 0.0%" in errors[0] and "y.wav: WER 100.0%" in errors[1]

@@ -77,7 +77,7 @@ class Pen(Frontend[Ink]):
 
     def items(self, path: str) -> list[str]:
         """The file itself, or `file#0`, `file#1`, ... where it holds several inks."""
-        return [item.path for item in ink.items(path)]
+        return ink.names(path)
 
     def read(self, path: str, start: float | None = None, end: float | None = None) -> Ink:
         """The ink of a file or item; of the points as recorded, those from `start` up to `end`.
