@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from recognizer.console import bar, say
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
-from recognizer.options import BEAM, NONE, SUBTITLES, flag, parser, refuse_idle, refuse_unled
-from recognizer.writers import WORDS, WRITERS
+from recognizer.options import BEAM, NONE, flag, parser, refuse_idle, refuse_unled
 
 # Torch takes seconds to load: everything that needs it is imported once the arguments are known to be right.
 if TYPE_CHECKING:
     from recognizer.decoders import Beam, Decoder
-    from recognizer.inputs import References, Request
+    from recognizer.inputs import Request
     from recognizer.manifest import Utterance
     from recognizer.network import Network
     from recognizer.reading import Model
+    from recognizer.references import References
     from recognizer.scores import Scores
     from recognizer.transcript import Transcript
     from recognizer.tune import Readings
@@ -65,6 +65,7 @@ def _transcribe(options: argparse.Namespace) -> int:
     import torch
 
     from recognizer import inputs
+    from recognizer.references import References
 
     refuse_idle(options)
     if options.threads:
@@ -73,7 +74,7 @@ def _transcribe(options: argparse.Namespace) -> int:
         found = inputs.requests(options.inputs, sys.stdin.buffer.read, Path(scratch))
         models = _models(options, inputs.kinds(found))
         requests = list(inputs.fitting(found, {name: model.frontend for name, model in models.items()}))
-        references = inputs.References(options.reference, len(requests))
+        references = References(options.reference, len(requests))
         try:
             if options.tune:
                 return _tune(options, models, list(references.told(requests)))
@@ -88,6 +89,7 @@ def _transcribe(options: argparse.Namespace) -> int:
 def _read(options: argparse.Namespace, models: Models, requests: Sequence[Request], references: References) -> int:
     """Write what stands in the files, and compare it with what should."""
     from recognizer import reading
+    from recognizer.targets import Output
 
     readers = {name: _reader(options, model) for name, model in models.items()}
 
@@ -95,7 +97,7 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
         model, decoder = readers[name]
         return reading.transcripts(model, utterances, decoder, options.batch_frames)
 
-    output = _Output(options, requests)
+    output = Output(options, requests)
     scores: dict[str, Scores] = {}
     failed = False
     for place, request, answer in _answered(requests, _each(models, requests, read)):
@@ -125,11 +127,12 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
 def _align(options: argparse.Namespace, models: Models, requests: Sequence[Request]) -> int:
     """Write where the words of the references stand."""
     from recognizer import reading
+    from recognizer.targets import Output
 
     def place(name: str, utterances: Iterator[Utterance]) -> Iterator[Transcript | RecognizerError]:
         return reading.alignments(models[name], utterances, options.batch_frames)
 
-    output = _Output(options, requests)
+    output = Output(options, requests)
     failed = False
     for number, _, answer in _answered(requests, _each(models, requests, place)):
         if isinstance(answer, RecognizerError):
@@ -233,8 +236,8 @@ def _reader(options: argparse.Namespace, model: Network) -> tuple[Model, Decoder
 
 
 def _beam(options: argparse.Namespace, model: Network) -> tuple[Model, Beam]:
-    from recognizer.inputs import listed
     from recognizer.reading import READINGS
+    from recognizer.references import listed
 
     given = {to: value for name, to in BEAM.items() if (value := getattr(options, name)) is not None}
     if options.lm == NONE:
@@ -296,41 +299,6 @@ def checkpoints(runs: Path) -> Iterator[Path]:
         newest.setdefault(path.parent, path)
     for folder, path in newest.items():
         yield folder / "best.ckpt" if (folder / "best.ckpt").exists() else path
-
-
-class _Output:
-    """Writes transcripts where the options say, in the format they name."""
-
-    def __init__(self, options: argparse.Namespace, requests: Sequence[Request]) -> None:
-        from recognizer.inputs import beside, targets
-
-        whole = not options.words and (not options.align or options.format in SUBTITLES)
-        self.writer = (WRITERS if whole else WORDS)[options.format]
-        self.entry = self.writer.entry if len(requests) == 1 else self.writer.shared
-        self.head = self.writer.head
-        self.names = [request.name for request in requests]
-        self.targets = targets(requests, options.output_dir, options.format) if options.output_dir else None
-        if self.targets is None and self.entry is None:
-            what = f"{options.format} of {len(requests)} files cannot share standard output"
-            raise ConfigError("--format", what, "give --output-dir")
-        for request, target in zip(requests, self.targets or [], strict=False):
-            if target.exists() and target.absolute() in [path.absolute() for path in beside(request)]:
-                raise ConfigError(target, f"would be overwritten, and is taken for the reference of {request.name}",
-                                  "give another --output-dir")  # fmt: skip
-
-    def write(self, place: int, transcript: Transcript) -> None:
-        transcript = dataclasses.replace(transcript, path=self.names[place])
-        if self.targets is None:
-            assert self.entry is not None
-            say(self.head + self.entry(transcript), sys.stdout, end="")
-            self.head = ""
-            return
-        target = self.targets[place]
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(self.writer.document(transcript), encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise ConfigError(target, f"cannot be written ({error.strerror})", "give another --output-dir") from error
 
 
 if __name__ == "__main__":

@@ -22,9 +22,10 @@ from recognizer import lm, pretrained, reading
 from recognizer.alphabet import Alphabet
 from recognizer.decoders import Hypothesis
 from recognizer.errors import RecognizerError
-from recognizer.inputs import Request, kind, targets
+from recognizer.inputs import Request, kind
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
+from recognizer.targets import targets
 from recognizer.transcribe import main
 from recognizer.transcript import Transcript
 from recognizer.writers import WRITERS

@@ -1,0 +1,87 @@
+"""Transcripts -> standard output, or one file for each in a folder, named after what was read."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from recognizer.console import say
+from recognizer.errors import ConfigError
+from recognizer.inputs import STDIN, Request, endings
+from recognizer.manifest import Utterance
+from recognizer.options import SUBTITLES
+from recognizer.references import beside
+from recognizer.transcript import Transcript
+from recognizer.writers import WORDS, WRITERS
+
+
+class Output:
+    """Writes transcripts where the options say, in the format they name."""
+
+    def __init__(self, options: argparse.Namespace, requests: Sequence[Request]) -> None:
+        whole = not options.words and (not options.align or options.format in SUBTITLES)
+        self.writer = (WRITERS if whole else WORDS)[options.format]
+        self.entry = self.writer.entry if len(requests) == 1 else self.writer.shared
+        self.head = self.writer.head
+        self.names = [request.name for request in requests]
+        self.targets = targets(requests, options.output_dir, options.format) if options.output_dir else None
+        if self.targets is None and self.entry is None:
+            what = f"{options.format} of {len(requests)} files cannot share standard output"
+            raise ConfigError("--format", what, "give --output-dir")
+        for request, target in zip(requests, self.targets or [], strict=False):
+            if target.exists() and target.absolute() in [path.absolute() for path in beside(request)]:
+                raise ConfigError(target, f"would be overwritten, and is taken for the reference of {request.name}",
+                                  "give another --output-dir")  # fmt: skip
+
+    def write(self, place: int, transcript: Transcript) -> None:
+        """The answer to the request at this place.
+
+        Raises:
+            ConfigError: the format does not suit it, or its file cannot be written.
+        """
+        transcript = dataclasses.replace(transcript, path=self.names[place])
+        if self.targets is None:
+            assert self.entry is not None
+            say(self.head + self.entry(transcript), sys.stdout, end="")
+            self.head = ""
+            return
+        target = self.targets[place]
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(self.writer.document(transcript), encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise ConfigError(target, f"cannot be written ({error.strerror})", "give another --output-dir") from error
+
+
+def targets(requests: Sequence[Request], folder: Path, ending: str) -> list[Path]:
+    """One file in `folder` for each request: by its stem, or with its folders and its ending where stems clash."""
+    paths = [Path(request.name if request.name != STDIN else "stdin") for request in requests]
+    parts = [_part(request.utterance) for request in requests]
+    top = os.path.commonpath([path.absolute().parent for path in paths]) if paths else ""
+    within = [Path(os.path.relpath(path.absolute(), top)) for path in paths]
+    forms = [[_stem(path) for path in paths], [str(path.parent / _stem(path)) for path in within], [*map(str, within)]]
+    wanted = len({(path.absolute(), part) for path, part in zip(paths, parts, strict=True)})
+    names = forms[-1]
+    for form in forms:
+        names = [name + part for name, part in zip(form, parts, strict=True)]
+        if len(set(names)) == wanted:
+            break
+    return [folder / f"{name}.{ending}" for name in names]
+
+
+def _stem(path: Path) -> str:
+    """`ink.jsonl.xz#3` -> `ink#3`: without the longest ending that a front end knows."""
+    name, item = re.fullmatch(r"(.*?)(#\d+)?", path.name, re.DOTALL).groups()  # type: ignore[union-attr]
+    known = sorted((ending for ending in endings() if name.lower().endswith(ending)), key=len)
+    return (name[: -len(known[-1])] if known else name) + (item or "")
+
+
+def _part(utterance: Utterance) -> str:
+    if utterance.start is None and utterance.end is None:
+        return ""
+    return f"@{utterance.start or 0:g}-{'' if utterance.end is None else f'{utterance.end:g}'}"
