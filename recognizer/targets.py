@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import glob
 import os
 import re
+import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recognizer.console import say
 from recognizer.errors import ConfigError
-from recognizer.inputs import STDIN, Request, endings
+from recognizer.inputs import STDIN, Request, endings, file
 from recognizer.manifest import Utterance
-from recognizer.options import SUBTITLES
+from recognizer.options import SUBTITLES, flag
 from recognizer.references import beside
 from recognizer.transcript import Transcript
 from recognizer.writers import WORDS, WRITERS
+
+GIVEN = ("reference", "model", "lm", "lexicon", "dictionary", "hotwords")
+"""Options whose values may be files."""
 
 
 class Output:
@@ -33,10 +38,22 @@ class Output:
         if self.targets is None and self.entry is None:
             what = f"{options.format} of {len(requests)} files cannot share standard output"
             raise ConfigError("--format", what, "give --output-dir")
-        for request, target in zip(requests, self.targets or [], strict=False):
-            if target.exists() and target.absolute() in [path.absolute() for path in beside(request)]:
-                raise ConfigError(target, f"would be overwritten, and is taken for the reference of {request.name}",
-                                  "give another --output-dir")  # fmt: skip
+        self._refuse_taken(options, requests)
+
+    def _refuse_taken(self, options: argparse.Namespace, requests: Sequence[Request]) -> None:
+        """No target may be what the user gave: a file to read, a manifest, or a reference, named or beside a file."""
+        if not self.targets:
+            return
+        taken = {one: "is to be read" for name in named(options.inputs, requests) if (one := _identity(name))}
+        for name in GIVEN:
+            if one := _identity(getattr(options, name) or ""):
+                taken[one] = f"is given as {flag(name)}"
+        for request, target in zip(requests, self.targets, strict=True):
+            one = _identity(target)
+            beside_it = one in map(_identity, beside(request))
+            why = f"is taken for the reference of {request.name}" if beside_it else taken.get(one) if one else None
+            if one and why:
+                raise ConfigError(target, f"would be overwritten, and {why}", "give another --output-dir")
 
     def write(self, place: int, transcript: Transcript) -> None:
         """The answer to the request at this place.
@@ -56,6 +73,23 @@ class Output:
             target.write_text(self.writer.document(transcript), encoding="utf-8", newline="\n")
         except OSError as error:
             raise ConfigError(target, f"cannot be written ({error.strerror})", "give another --output-dir") from error
+
+
+def named(arguments: Sequence[str], requests: Sequence[Request]) -> Iterator[str]:
+    """The files that are read for these arguments, manifests among them, without the numbers of their items."""
+    for argument in arguments:
+        there = os.path.exists(file(argument))  # noqa: PTH110  # which knows no names that are too long
+        yield from [file(argument)] if there else glob.glob(argument, recursive=True)  # noqa: PTH207  # as inputs does
+    yield from (file(request.utterance.path) for request in requests)
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """The same for all names of a file: through links, folders' links, and whatever case; None where there is none."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):  # ValueError: a text that can be no path
+        return None
+    return None if stat.S_ISDIR(found.st_mode) else (found.st_dev, found.st_ino)
 
 
 def targets(requests: Sequence[Request], folder: Path, ending: str) -> list[Path]:

@@ -449,6 +449,33 @@ def test_a_reference_is_never_overwritten(capsys: pytest.CaptureFixture[str], a:
     assert Path("x.txt").read_text() == "b"
 
 
+def test_what_the_user_gave_is_never_overwritten(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    """Inputs, manifests and what options name, by whatever name of the same file."""
+    tiny.sound(Path("x.wav"))
+    ink = tiny.ink(Path("ink/note.json"))
+    Path("man").mkdir()
+    Path("man/x.tsv").write_text("path\ttext\n../x.wav\ta\n")
+    Path("words").mkdir()
+    Path("words/x.txt").write_text("a\n")
+    Path("link").symlink_to("words")
+
+    def refused(target: str, *arguments: object) -> None:
+        held = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+        status, out, (error,) = run(capsys, *arguments)
+        assert (status, out) == (2, "") and error.startswith(f"error: {Path(target)}: would be overwritten"), error
+        assert held == {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+    pen = tiny.checkpoint(Path("models/pen.ckpt"), says="a", name="pen")
+    for named in (ink, f"{ink}#0", "ink", "ink/*.json"):
+        refused("ink/note.json", named, "--model", pen, "--format", "json", "--output-dir", "ink")
+    for named in ("man/x.tsv", "man/*.tsv"):
+        refused("man/x.tsv", named, "--model", a, "--format", "tsv", "--output-dir", "man")
+    refused("man/x.tsv", "x.wav", "--reference", "man/x.tsv", "--model", a, "--format", "tsv", "--output-dir", "man")
+    for option in ("--reference", "--lexicon", "--hotwords"):
+        refused("words/x.txt", "x.wav", option, "words/x.txt", "--model", a, "--output-dir", "words")
+        refused("link/x.txt", "x.wav", option, "words/x.txt", "--model", a, "--output-dir", "link")
+
+
 # The command line: compared with what should stand there.
 
 
