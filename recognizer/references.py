@@ -59,15 +59,21 @@ class References:
             return request.utterance.text
         return next((_content(path) for path in beside(request) if path.is_file()), None)
 
-    def told(self, requests: Sequence[Request]) -> Iterator[Request]:
-        """The requests with their references as their texts; those whose reference cannot be read with that error."""
+    def all(self, requests: Sequence[Request]) -> Iterator[str | ConfigError | None]:
+        """For each request its reference, or why it cannot be read; None, too, for what cannot be read itself."""
         for place, request in enumerate(requests):
             try:
-                text = None if request.error else self.of(place, request)
+                yield None if request.error else self.of(place, request)
             except ConfigError as error:
-                yield refused(request.name, error)
-                continue
-            yield dataclasses.replace(request, utterance=dataclasses.replace(request.utterance, text=text))
+                yield error
+
+    def told(self, requests: Sequence[Request]) -> Iterator[Request]:
+        """The requests with their references as their texts; those whose reference cannot be read with that error."""
+        for request, text in zip(requests, self.all(requests), strict=True):
+            if isinstance(text, ConfigError):
+                yield refused(request.name, text)
+            else:
+                yield dataclasses.replace(request, utterance=dataclasses.replace(request.utterance, text=text))
 
 
 def listed(given: str) -> list[str]:

@@ -98,6 +98,7 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
         return reading.transcripts(model, utterances, decoder, options.batch_frames)
 
     output = Output(options, requests)
+    wanted = list(references.all(requests))  # before anything is written that could be taken for one
     scores: dict[str, Scores] = {}
     failed = False
     for place, request, answer in _answered(requests, _each(models, requests, read)):
@@ -106,11 +107,10 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
             continue
         others = answer.alternatives[: (options.nbest or 1) - 1]
         output.write(place, dataclasses.replace(answer, alternatives=others))
-        try:
-            reference = references.of(place, request)
-        except ConfigError as error:
+        reference = wanted[place]
+        if isinstance(reference, RecognizerError):
             failed = True
-            say(f"error: {error}")
+            say(f"error: {reference}")
             continue
         if reference is not None:
             from recognizer.scores import Scores  # its libraries take a while, too

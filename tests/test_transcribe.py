@@ -498,6 +498,13 @@ def test_references_beside_the_files(capsys: pytest.CaptureFixture[str], a: str)
     assert errors[10].startswith("WER lies within 0.0% and ") and "3 files" in errors[10]
 
 
+def test_what_is_written_is_no_reference_of_the_same_run(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("own/r.gt.wav"))
+    tiny.sound(Path("own/r.wav"))
+    assert run(capsys, "own", "--model", a, "--output-dir", "own") == (0, "", [])
+    assert sorted(path.name for path in Path("own").glob("*.txt")) == ["r.gt.txt", "r.txt"]
+
+
 def test_references_that_are_given(capsys: pytest.CaptureFixture[str], a: str) -> None:
     tiny.sound(Path("x.wav"))
     tiny.sound(Path("y.wav"))
