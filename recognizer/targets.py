@@ -19,7 +19,7 @@ from recognizer.manifest import Utterance
 from recognizer.options import SUBTITLES, flag
 from recognizer.references import beside
 from recognizer.transcript import Transcript
-from recognizer.writers import WORDS, WRITERS
+from recognizer.writers import MANIFEST, WORDS, WRITERS
 
 GIVEN = ("reference", "model", "lm", "lexicon", "dictionary", "hotwords")
 """Options whose values may be files."""
@@ -70,6 +70,8 @@ class Output:
         target = self.targets[place]
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            if self.writer.head == MANIFEST:  # whose paths count from its own folder
+                transcript = dataclasses.replace(transcript, path=_from(target.parent, transcript.path))
             target.write_text(self.writer.document(transcript), encoding="utf-8", newline="\n")
         except OSError as error:
             raise ConfigError(target, f"cannot be written ({error.strerror})", "give another --output-dir") from error
@@ -90,6 +92,17 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
     except (OSError, ValueError):  # ValueError: a text that can be no path
         return None
     return None if stat.S_ISDIR(found.st_mode) else (found.st_dev, found.st_ino)
+
+
+def _from(folder: Path, name: str) -> str:
+    """The way from a folder to a file; absolute where there is none, as between Windows' drives."""
+    if name == STDIN:
+        return name
+    path = Path(name).parent.resolve() / Path(name).name  # `..` leads out of a link's own folder; files stay links
+    try:
+        return os.path.relpath(path, folder.resolve())
+    except ValueError:
+        return str(path)
 
 
 def targets(requests: Sequence[Request], folder: Path, ending: str) -> list[Path]:
