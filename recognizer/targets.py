@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import glob
 import os
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recognizer.console import say
-from recognizer.errors import ConfigError
+from recognizer.errors import ConfigError, RecognizerError
 from recognizer.inputs import STDIN, Request, endings, file
 from recognizer.manifest import Utterance
 from recognizer.options import SUBTITLES, flag
@@ -26,7 +27,11 @@ GIVEN = ("reference", "model", "lm", "lexicon", "dictionary", "hotwords")
 
 
 class Output:
-    """Writes transcripts where the options say, in the format they name."""
+    """Writes transcripts where the options say, in the format they name.
+
+    Raises:
+        ConfigError: they do not fit the requests, the folder cannot be made, or what the user gave would be lost.
+    """
 
     def __init__(self, options: argparse.Namespace, requests: Sequence[Request]) -> None:
         whole = not options.words and (not options.align or options.format in SUBTITLES)
@@ -39,6 +44,9 @@ class Output:
             what = f"{options.format} of {len(requests)} files cannot share standard output"
             raise ConfigError("--format", what, "give --output-dir")
         self._refuse_taken(options, requests)
+        if options.output_dir:
+            with _writing(options.output_dir):
+                options.output_dir.mkdir(parents=True, exist_ok=True)
 
     def _refuse_taken(self, options: argparse.Namespace, requests: Sequence[Request]) -> None:
         """No target may be what the user gave: a file to read, a manifest, or a reference, named or beside a file."""
@@ -55,26 +63,39 @@ class Output:
             if one and why:
                 raise ConfigError(target, f"would be overwritten, and {why}", "give another --output-dir")
 
-    def write(self, place: int, transcript: Transcript) -> None:
-        """The answer to the request at this place.
-
-        Raises:
-            ConfigError: the format does not suit it, or its file cannot be written.
-        """
+    def write(self, place: int, transcript: Transcript) -> bool:
+        """The answer to the request at this place; whether it could be written: if not, why is said."""
         transcript = dataclasses.replace(transcript, path=self.names[place])
-        if self.targets is None:
-            assert self.entry is not None
-            say(self.head + self.entry(transcript), sys.stdout, end="")
-            self.head = ""
-            return
-        target = self.targets[place]
         try:
+            if self.targets is None:
+                self._show(transcript)
+            else:
+                self._lay(self.targets[place], transcript)
+        except RecognizerError as error:
+            say(f"error: {error}")
+            return False
+        return True
+
+    def _show(self, transcript: Transcript) -> None:
+        assert self.entry is not None
+        say(self.head + self.entry(transcript), sys.stdout, end="")
+        self.head = ""
+
+    def _lay(self, target: Path, transcript: Transcript) -> None:
+        if self.writer.head == MANIFEST:  # whose paths count from its own folder
+            transcript = dataclasses.replace(transcript, path=_from(target.parent, transcript.path))
+        document = self.writer.document(transcript)
+        with _writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            if self.writer.head == MANIFEST:  # whose paths count from its own folder
-                transcript = dataclasses.replace(transcript, path=_from(target.parent, transcript.path))
-            target.write_text(self.writer.document(transcript), encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise ConfigError(target, f"cannot be written ({error.strerror})", "give another --output-dir") from error
+            target.write_text(document, encoding="utf-8", newline="\n")
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(path, f"cannot be written ({error.strerror})", "give another --output-dir") from error
 
 
 def named(arguments: Sequence[str], requests: Sequence[Request]) -> Iterator[str]:

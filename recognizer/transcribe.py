@@ -106,7 +106,9 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
             failed = True
             continue
         others = answer.alternatives[: (options.nbest or 1) - 1]
-        output.write(place, dataclasses.replace(answer, alternatives=others))
+        if not output.write(place, dataclasses.replace(answer, alternatives=others)):
+            failed = True
+            continue
         reference = wanted[place]
         if isinstance(reference, RecognizerError):
             failed = True
@@ -135,10 +137,8 @@ def _align(options: argparse.Namespace, models: Models, requests: Sequence[Reque
     output = Output(options, requests)
     failed = False
     for number, _, answer in _answered(requests, _each(models, requests, place)):
-        if isinstance(answer, RecognizerError):
+        if isinstance(answer, RecognizerError) or not output.write(number, answer):
             failed = True
-        else:
-            output.write(number, answer)
     return int(failed)
 
 

@@ -494,6 +494,35 @@ def test_what_the_user_gave_is_never_overwritten(capsys: pytest.CaptureFixture[s
         refused("link/x.txt", "x.wav", option, "words/x.txt", "--model", a, "--output-dir", "link")
 
 
+@pytest.mark.parametrize("task", [(), ("--align", "--reference", "lines.text")])
+def test_what_cannot_be_written_stops_no_other(
+    capsys: pytest.CaptureFixture[str], a: str, task: tuple[str, ...]
+) -> None:
+    for name in ("x.wav", "y.wav"):
+        tiny.sound(Path(name))
+    Path("lines.text").write_text("a\na\n")
+    Path("out/x.txt").mkdir(parents=True)
+    status, out, (error, *_) = run(capsys, "x.wav", "y.wav", "--model", a, "--output-dir", "out", *task)
+    assert (status, out) == (1, "") and error.startswith(f"error: {Path('out/x.txt')}: cannot be written")
+    assert "a" in Path("out/y.txt").read_text()
+
+
+@pytest.mark.parametrize("format", ["srt", "vtt"])
+def test_ink_has_no_subtitles_and_stops_no_recording(
+    capsys: pytest.CaptureFixture[str], a: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, format: str
+) -> None:
+    monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path / "no weights")
+    tiny.checkpoint(Path("runs/pen/best.ckpt"), says="a", name="pen")
+    tiny.checkpoint(Path("runs/speech/best.ckpt"), says="a")
+    tiny.ink(Path("note.json"))
+    tiny.sound(Path("x.wav"))
+    arguments = ("--format", format, "--output-dir", "out")
+    status, out, errors = run(capsys, "note.json", "x.wav", *arguments)
+    (error,) = (line for line in errors if not line.startswith("model "))
+    assert (status, out) == (1, "") and error.startswith("error: note.json: is measured in points")
+    assert [path.name for path in Path("out").iterdir()] == [f"x.{format}"]
+
+
 # The command line: compared with what should stand there.
 
 
