@@ -19,25 +19,34 @@ class References:
 
     Args:
         given: a text, a file of text (a line for each request, or the text of the only one), a manifest, or None.
-        count: how many requests there are.
+        requests: what is read.
 
     Raises:
-        ConfigError: one text for many requests, another number of lines, or a file that is not there.
+        ConfigError: a folder, a file that is not there, one text for many requests, another number of lines, or a
+            manifest without a text for any of them.
         ManifestError: the manifest cannot be read.
     """
 
-    def __init__(self, given: str | None, count: int) -> None:
+    def __init__(self, given: str | None, requests: Sequence[Request]) -> None:
         self._lines: list[str] | None = None
-        self._listed: dict[tuple[str, float | None, float | None], str | None] = {}
+        self._listed: dict[tuple[str, float | None, float | None], str | None] | None = None
         if given is None:
             return
         if given.lower().endswith(".tsv"):
             self._listed = {_key(utterance): utterance.text for utterance in manifest.read(given)}
+            sound = [request for request in requests if not request.error]
+            if sound and all(self._listed.get(_key(request.utterance)) is None for request in sound):
+                what = f"none of the {len(self._listed)} rows of {given} has a text for any of the inputs"
+                raise ConfigError("--reference", what, "name the inputs that it lists, or give another manifest")
             return
-        if Path(given).is_file():
+        count = len(requests)
+        if os.path.isdir(given):  # noqa: PTH112  # which knows no names that are too long, as texts may be
+            what = f"{given!r} is a folder"
+            raise ConfigError("--reference", what, "give a text, a file of text or a manifest")
+        if os.path.isfile(given):  # noqa: PTH113  # as above
             text = _content(Path(given))
             self._lines = text.splitlines() if count > 1 else [text]
-        elif given.lower().endswith(".txt"):
+        elif given.lower().endswith(".txt") or (_pathlike(given) and not re.search(r"\s", given)):
             raise ConfigError("--reference", f"there is no file {given!r}", "check the path")
         else:
             self._lines = [given]
@@ -53,7 +62,7 @@ class References:
         """
         if self._lines is not None:
             return self._lines[place]
-        if self._listed:
+        if self._listed is not None:
             return self._listed.get(_key(request.utterance))
         if request.utterance.text is not None:
             return request.utterance.text
@@ -82,9 +91,9 @@ def listed(given: str) -> list[str]:
     Raises:
         ConfigError: there are none, or the file cannot be read.
     """
-    if Path(given).is_file():
+    if os.path.isfile(given):  # noqa: PTH113  # as for references
         lines = _content(Path(given)).splitlines()
-    elif re.search(r"[/\\]|\.\w+$", given) and "," not in given:
+    elif _pathlike(given) and "," not in given:
         raise ConfigError(given, "there is no such file of words", "check the path")
     else:
         lines = given.split(",")
@@ -92,6 +101,11 @@ def listed(given: str) -> list[str]:
     if not words:
         raise ConfigError(given or "--hotwords", "names no words", "give some, parted by commas, or one a line")
     return words
+
+
+def _pathlike(given: str) -> bool:
+    """Whether it looks like the name of a file; `3.5` does not."""
+    return re.search(r"[/\\]|\.\w*[^\W\d]\w*$", given) is not None
 
 
 def _key(utterance: Utterance) -> tuple[str, float | None, float | None]:

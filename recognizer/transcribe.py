@@ -74,7 +74,7 @@ def _transcribe(options: argparse.Namespace) -> int:
         found = inputs.requests(options.inputs, sys.stdin.buffer.read, Path(scratch))
         models = _models(options, inputs.kinds(found))
         requests = list(inputs.fitting(found, {name: model.frontend for name, model in models.items()}))
-        references = References(options.reference, len(requests))
+        references = References(options.reference, requests)
         try:
             if options.tune:
                 return _tune(options, models, list(references.told(requests)))

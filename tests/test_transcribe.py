@@ -255,6 +255,9 @@ def test_the_newest_model_under_runs_where_the_package_has_none_for_such_files(
         (["--model", "A", "--reference", "one", "x.wav"], ["--reference", "1 line(s)", "2 files"]),
         (["--model", "A", "--reference", "none.txt"], ["--reference", "none.txt"]),
         (["--model", "A", "--reference", "none.tsv"], ["none.tsv", "cannot be opened"]),
+        (["--model", "A", "--reference", "refs/none"], ["--reference", "there is no file 'refs/none'"]),
+        (["--model", "A", "--reference", "none.lab"], ["--reference", "there is no file 'none.lab'"]),
+        (["--model", "A", "--reference", "models"], ["--reference", "'models' is a folder"]),
         (["--model", "A", "--lm", "x.wav"], ["x.wav", "binary", "ARPA"]),
         (["--model", "A", "--lm", "."], ["folder", "ARPA"]),
         (["--model", "A", "--decoder", "greedy", "--beam", "5"], ["--decoder", "greedy"]),
@@ -563,6 +566,25 @@ def test_references_that_are_given(capsys: pytest.CaptureFixture[str], a: str) -
     Path("set.tsv").write_text("path\ttext\nx.wav\tc\n")
     errors = run(capsys, "y.wav", "./x.wav", "--model", a, "--reference", "set.tsv")[2]
     assert len(errors) == 1 and errors[0].startswith("./x.wav: WER 100.0%")
+
+
+@pytest.mark.parametrize("rows", ["other.wav\ta\n", "x.wav\ta\t0.1\t0.2\n", ""])
+def test_a_manifest_without_a_text_for_any_input(capsys: pytest.CaptureFixture[str], a: str, rows: str) -> None:
+    tiny.sound(Path("x.wav"))
+    Path("x.txt").write_text("not this one")
+    columns = "path\ttext\tstart\tend\n" if rows.count("\t") > 1 else "path\ttext\n"
+    Path("other.tsv").write_text(columns + rows)
+    status, out, (error,) = run(capsys, "x.wav", "--model", a, "--reference", "other.tsv")
+    assert (status, out) == (2, "") and f"none of the {len(rows.splitlines())} rows of other.tsv has a text" in error
+    status, _, errors = run(capsys, "none.wav", "--model", a, "--reference", "other.tsv")
+    assert status == 1 and "none.wav: no such file" in errors[0]
+
+
+@pytest.mark.parametrize("text", ["a", "he and/or she", "3.5", "she left.", "read setup.py", "a b " * 300])
+def test_texts_are_no_paths(capsys: pytest.CaptureFixture[str], a: str, text: str) -> None:
+    tiny.sound(Path("x.wav"))
+    status, out, errors = run(capsys, "x.wav", "--model", a, "--reference", text)
+    assert (status, out) == (0, "a\n") and errors[0].startswith("x.wav: WER ")
 
 
 def test_references_are_brought_to_the_alphabets_normal_form(capsys: pytest.CaptureFixture[str]) -> None:
