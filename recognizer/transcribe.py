@@ -265,7 +265,7 @@ def _models(options: argparse.Namespace, kinds: Sequence[str]) -> Models:
 
     device = options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # `meta` makes tensors, but nothing is in them
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError("--device", f"{device!r} cannot be used ({reason})", "give auto or cpu") from error

@@ -251,6 +251,9 @@ def test_the_newest_model_under_runs_where_the_package_has_none_for_such_files(
     [
         (["--model", "none.ckpt"], ["none.ckpt", "cannot be opened"]),
         (["--model", "A", "--device", "toaster"], ["--device", "toaster", "cpu"]),
+        (["--model", "A", "--device", "meta"], ["--device", "meta", "cpu"]),
+        (["--model", "A", "--beam", str(10**12)], ["a beam of 1000000000000 over", "memory", "--beam"]),
+        (["--model", "A", "--beam", str(10**20)], ["memory", "--beam"]),
         (["--model", "A", "--format", "srt", "x.wav"], ["--format", "srt of 2 files", "--output-dir"]),
         (["--model", "A", "--reference", "one", "x.wav"], ["--reference", "1 line(s)", "2 files"]),
         (["--model", "A", "--reference", "none.txt"], ["--reference", "none.txt"]),
