@@ -56,12 +56,13 @@ class Output:
         for name in GIVEN:
             if one := _identity(getattr(options, name) or ""):
                 taken[one] = f"is given as {flag(name)}"
-        for request, target in zip(requests, self.targets, strict=True):
-            one = _identity(target)
-            beside_it = one in map(_identity, beside(request))
-            why = f"is taken for the reference of {request.name}" if beside_it else taken.get(one) if one else None
-            if one and why:
-                raise ConfigError(target, f"would be overwritten, and {why}", "give another --output-dir")
+        for request in requests:
+            for path in beside(request):
+                if one := _identity(path):
+                    taken[one] = f"is taken for the reference of {request.name}"
+        for target in self.targets:
+            if (one := _identity(target)) in taken and one:
+                raise ConfigError(target, f"would be overwritten, and {taken[one]}", "give another --output-dir")
 
     def write(self, place: int, transcript: Transcript) -> bool:
         """The answer to the request at this place; whether it could be written: if not, why is said."""

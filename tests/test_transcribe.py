@@ -471,6 +471,11 @@ def test_a_reference_is_never_overwritten(capsys: pytest.CaptureFixture[str], a:
     status, _, (error,) = run(capsys, "x.wav", "--model", a, "--output-dir", ".")
     assert status == 2 and "x.txt: would be overwritten" in error
     assert Path("x.txt").read_text() == "b"
+    tiny.sound(Path("y.gt.wav"))
+    tiny.sound(Path("y.wav"))
+    Path("y.gt.txt").write_text("b")
+    status, _, (error,) = run(capsys, "y.gt.wav", "y.wav", "--model", a, "--output-dir", ".")
+    assert status == 2 and "y.gt.txt: would be overwritten" in error
 
 
 def test_what_the_user_gave_is_never_overwritten(capsys: pytest.CaptureFixture[str], a: str) -> None:
