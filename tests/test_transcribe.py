@@ -442,7 +442,9 @@ def test_a_manifest_in_a_folder_leads_to_its_files(
     Path("set/linked").symlink_to(tmp_path / "far" / "off")
     Path("set/way").symlink_to("deep")
     monkeypatch.chdir("set")
-    for folder, name in itertools.product(("corrected", "linked", "."), ("x.wav", "way/y.wav", tmp_path / "set/x.wav")):
+    for folder, name in itertools.product(
+        ("corrected", "linked", "."), ("x.wav", "way/y.wav", str(tmp_path / "set/x.wav"))
+    ):
         assert run(capsys, name, "--model", a, "--format", "tsv", "--output-dir", folder, *words) == (0, "", [])
         (row,) = manifest.read(Path(folder, Path(name).stem + ".tsv"))
         assert Path(row.path).samefile(name) and row.text == "a"
