@@ -1,4 +1,4 @@
-"""What the user names (files, folders, globs, manifests, `-`) -> Requests in order, and their reference texts."""
+"""What the user names (files, folders, globs, manifests, `-`) -> Requests in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from recognizer import frontends, manifest
-from recognizer.errors import ConfigError, InputError, RecognizerError
+from recognizer.errors import InputError, RecognizerError
 from recognizer.frontends import FRONTENDS, Frontend
 from recognizer.manifest import Utterance
 
@@ -74,11 +74,12 @@ def requests(arguments: Sequence[str], stdin: Callable[[], bytes], scratch: Path
             else:
                 found += _named(argument)
         except RecognizerError as error:
-            found.append(_refused(argument, error))
+            found.append(refused(argument, error))
     return found
 
 
-def _refused(name: str, error: RecognizerError) -> Request:
+def refused(name: str, error: RecognizerError) -> Request:
+    """The request of that name, which cannot be read, and why."""
     return Request(name, Utterance(name), error=error)
 
 
@@ -173,8 +174,15 @@ def _telling(found: Sequence[Request]) -> set[Request]:
     return {request for request in within if request.name not in sounds and _bare(request.name) in stems}
 
 
+def stem(path: Path) -> str:
+    """`ink.jsonl.xz#3` -> `ink#3`: without the longest ending that a front end knows."""
+    name, item = re.fullmatch(r"(.*?)(#\d+)?", path.name, re.DOTALL).groups()  # type: ignore[union-attr]
+    known = sorted((ending for ending in endings() if name.lower().endswith(ending)), key=len)
+    return (name[: -len(known[-1])] if known else name) + (item or "")
+
+
 def _bare(name: str) -> str:
-    return str(Path(name).with_name(_stem(Path(name))))
+    return str(Path(name).with_name(stem(Path(name))))
 
 
 def fitting(found: Sequence[Request], readers: Mapping[str, Frontend[object]]) -> Iterator[Request]:
@@ -191,7 +199,7 @@ def fitting(found: Sequence[Request], readers: Mapping[str, Frontend[object]]) -
         elif request in without:
             continue
         elif frontend is None:
-            yield _refused(request.name, _foreign(request.name, path, list(readers)))
+            yield refused(request.name, _foreign(request.name, path, list(readers)))
         else:
             try:
                 for item in frontend.items(path):
@@ -200,7 +208,7 @@ def fitting(found: Sequence[Request], readers: Mapping[str, Frontend[object]]) -
                         request, name=name, utterance=dataclasses.replace(request.utterance, path=item)
                     )
             except RecognizerError as error:
-                yield _refused(request.name, renamed(error, request))
+                yield refused(request.name, renamed(error, request))
 
 
 def renamed(error: RecognizerError, request: Request) -> RecognizerError:
@@ -218,126 +226,3 @@ def _foreign(name: str, path: str, known: Sequence[str]) -> RecognizerError:
     what = f"is for a {other!r} model, and {'this one reads' if known else 'there is none'}"
     what += f" {' and '.join(map(repr, known))} files" if known else ""
     return InputError(name, what, f"give a {other} --model")
-
-
-class References:
-    """The texts that answers are compared with: `--reference`, a manifest's own, or `.gt.txt` and `.txt` beside a file.
-
-    Args:
-        given: a text, a file of text (a line for each request, or the text of the only one), a manifest, or None.
-        count: how many requests there are.
-
-    Raises:
-        ConfigError: one text for many requests, another number of lines, or a file that is not there.
-        ManifestError: the manifest cannot be read.
-    """
-
-    def __init__(self, given: str | None, count: int) -> None:
-        self._lines: list[str] | None = None
-        self._listed: dict[tuple[str, float | None, float | None], str | None] = {}
-        if given is None:
-            return
-        if given.lower().endswith(".tsv"):
-            self._listed = {_key(utterance): utterance.text for utterance in manifest.read(given)}
-            return
-        if os.path.isfile(given):
-            text = _content(Path(given))
-            self._lines = text.splitlines() if count > 1 else [text]
-        elif given.lower().endswith(".txt"):
-            raise ConfigError("--reference", f"there is no file {given!r}", "check the path")
-        else:
-            self._lines = [given]
-        if len(self._lines) != count:
-            what = f"{len(self._lines)} line(s) of text for {count} files"
-            raise ConfigError("--reference", what, "give one line for each file in their order, or a manifest")
-
-    def of(self, place: int, request: Request) -> str | None:
-        """The reference of the request at this place; None where there is none.
-
-        Raises:
-            ConfigError: a text beside the file cannot be read.
-        """
-        if self._lines is not None:
-            return self._lines[place]
-        if self._listed:
-            return self._listed.get(_key(request.utterance))
-        if request.utterance.text is not None:
-            return request.utterance.text
-        return next((_content(path) for path in beside(request) if os.path.isfile(path)), None)
-
-    def told(self, requests: Sequence[Request]) -> Iterator[Request]:
-        """The requests with their references as their texts; those whose reference cannot be read with that error."""
-        for place, request in enumerate(requests):
-            try:
-                text = None if request.error else self.of(place, request)
-            except ConfigError as error:
-                yield _refused(request.name, error)
-                continue
-            yield dataclasses.replace(request, utterance=dataclasses.replace(request.utterance, text=text))
-
-
-def listed(given: str) -> list[str]:
-    """Words and phrases: of a file, one a line, or parted by commas.
-
-    Raises:
-        ConfigError: there are none, or the file cannot be read.
-    """
-    if os.path.isfile(given):
-        lines = _content(Path(given)).splitlines()
-    elif re.search(r"[/\\]|\.\w+$", given) and "," not in given:
-        raise ConfigError(given, "there is no such file of words", "check the path")
-    else:
-        lines = given.split(",")
-    words = [" ".join(line.split()) for line in lines if line.strip()]
-    if not words:
-        raise ConfigError(given or "--hotwords", "names no words", "give some, parted by commas, or one a line")
-    return words
-
-
-def _key(utterance: Utterance) -> tuple[str, float | None, float | None]:
-    return os.path.abspath(utterance.path), utterance.start, utterance.end  # noqa: PTH100  # keeps links as they are
-
-
-def beside(request: Request) -> list[Path]:
-    """Where the reference of a whole file may lie: `a.gt.txt`, `a.txt`."""
-    path = Path(request.utterance.path)
-    whole = request.name != STDIN and os.path.exists(path) and request.utterance.start is request.utterance.end is None
-    return [path.with_suffix(".gt.txt"), path.with_suffix(".txt")] if whole else []
-
-
-def _content(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(path, f"is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(path, f"cannot be opened ({error.strerror})", "check the path and the rights") from error
-
-
-def targets(requests: Sequence[Request], folder: Path, ending: str) -> list[Path]:
-    """One file in `folder` for each request: by its stem, or with its folders and its ending where stems clash."""
-    paths = [Path(request.name if request.name != STDIN else "stdin") for request in requests]
-    parts = [_part(request.utterance) for request in requests]
-    top = os.path.commonpath([path.absolute().parent for path in paths]) if paths else ""
-    within = [Path(os.path.relpath(path.absolute(), top)) for path in paths]
-    forms = [[_stem(path) for path in paths], [str(path.parent / _stem(path)) for path in within], [*map(str, within)]]
-    wanted = len({(path.absolute(), part) for path, part in zip(paths, parts, strict=True)})
-    names = forms[-1]
-    for form in forms:
-        names = [name + part for name, part in zip(form, parts, strict=True)]
-        if len(set(names)) == wanted:
-            break
-    return [folder / f"{name}.{ending}" for name in names]
-
-
-def _stem(path: Path) -> str:
-    """`ink.jsonl.xz#3` -> `ink#3`: without the longest ending that a front end knows."""
-    name, item = re.fullmatch(r"(.*?)(#\d+)?", path.name, re.DOTALL).groups()  # type: ignore[union-attr]
-    known = sorted((ending for ending in endings() if name.lower().endswith(ending)), key=len)
-    return (name[: -len(known[-1])] if known else name) + (item or "")
-
-
-def _part(utterance: Utterance) -> str:
-    if utterance.start is None and utterance.end is None:
-        return ""
-    return f"@{utterance.start or 0:g}-{'' if utterance.end is None else f'{utterance.end:g}'}"

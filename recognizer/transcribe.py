@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from recognizer.console import bar, say
 from recognizer.errors import CheckpointError, ConfigError, RecognizerError
-from recognizer.options import BEAM, NONE, SUBTITLES, flag, parser, refuse_idle, refuse_unled
-from recognizer.writers import WORDS, WRITERS
+from recognizer.options import BEAM, NONE, flag, parser, refuse_idle, refuse_unled
 
 # Torch takes seconds to load: everything that needs it is imported once the arguments are known to be right.
 if TYPE_CHECKING:
     from recognizer.decoders import Beam, Decoder
-    from recognizer.inputs import References, Request
+    from recognizer.inputs import Request
     from recognizer.manifest import Utterance
     from recognizer.network import Network
     from recognizer.reading import Model
+    from recognizer.references import References
     from recognizer.scores import Scores
     from recognizer.transcript import Transcript
     from recognizer.tune import Readings
@@ -66,6 +66,7 @@ def _transcribe(options: argparse.Namespace) -> int:
     import torch
 
     from recognizer import inputs
+    from recognizer.references import References
 
     refuse_idle(options)
     if options.threads:
@@ -77,7 +78,7 @@ def _transcribe(options: argparse.Namespace) -> int:
         if without := Counter(inputs.passed(found, models).values()):
             many = ", ".join(f"{count} for {name!r}" for name, count in sorted(without.items()))
             say(f"files in folders that are passed over: {many}")
-        references = inputs.References(options.reference, len(requests))
+        references = References(options.reference, requests)
         try:
             if options.tune:
                 return _tune(options, models, list(references.told(requests)))
@@ -92,6 +93,7 @@ def _transcribe(options: argparse.Namespace) -> int:
 def _read(options: argparse.Namespace, models: Models, requests: Sequence[Request], references: References) -> int:
     """Write what stands in the files, and compare it with what should."""
     from recognizer import reading
+    from recognizer.targets import Output
 
     readers = {name: _reader(options, model) for name, model in models.items()}
 
@@ -99,7 +101,8 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
         model, decoder = readers[name]
         return reading.transcripts(model, utterances, decoder, options.batch_frames)
 
-    output = _Output(options, requests)
+    output = Output(options, requests)
+    wanted = list(references.all(requests))  # before anything is written that could be taken for one
     scores: dict[str, Scores] = {}
     failed = False
     for place, request, answer in _answered(requests, _each(models, requests, read)):
@@ -107,12 +110,13 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
             failed = True
             continue
         others = answer.alternatives[: (options.nbest or 1) - 1]
-        output.write(place, dataclasses.replace(answer, alternatives=others))
-        try:
-            reference = references.of(place, request)
-        except ConfigError as error:
+        if not output.write(place, dataclasses.replace(answer, alternatives=others)):
             failed = True
-            say(f"error: {error}")
+            continue
+        reference = wanted[place]
+        if isinstance(reference, RecognizerError):
+            failed = True
+            say(f"error: {reference}")
             continue
         if reference is not None:
             from recognizer.scores import Scores  # its libraries take a while, too
@@ -129,17 +133,16 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
 def _align(options: argparse.Namespace, models: Models, requests: Sequence[Request]) -> int:
     """Write where the words of the references stand."""
     from recognizer import reading
+    from recognizer.targets import Output
 
     def place(name: str, utterances: Iterator[Utterance]) -> Iterator[Transcript | RecognizerError]:
         return reading.alignments(models[name], utterances, options.batch_frames)
 
-    output = _Output(options, requests)
+    output = Output(options, requests)
     failed = False
     for number, _, answer in _answered(requests, _each(models, requests, place)):
-        if isinstance(answer, RecognizerError):
+        if isinstance(answer, RecognizerError) or not output.write(number, answer):
             failed = True
-        else:
-            output.write(number, answer)
     return int(failed)
 
 
@@ -239,8 +242,8 @@ def _reader(options: argparse.Namespace, model: Network) -> tuple[Model, Decoder
 
 
 def _beam(options: argparse.Namespace, model: Network) -> tuple[Model, Beam]:
-    from recognizer.inputs import listed
     from recognizer.reading import READINGS
+    from recognizer.references import listed
 
     given = {to: value for name, to in BEAM.items() if (value := getattr(options, name)) is not None}
     if options.lm == NONE:
@@ -262,7 +265,7 @@ def _models(options: argparse.Namespace, kinds: Sequence[str]) -> Models:
 
     device = options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # `meta` makes tensors, but nothing is in them
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError("--device", f"{device!r} cannot be used ({reason})", "give auto or cpu") from error
@@ -296,42 +299,6 @@ def checkpoints(runs: Path) -> Iterator[Path]:
         newest.setdefault(path.parent, path)
     for folder, path in newest.items():
         yield folder / "best.ckpt" if (folder / "best.ckpt").exists() else path
-
-
-class _Output:
-    """Writes transcripts where the options say, in the format they name."""
-
-    def __init__(self, options: argparse.Namespace, requests: Sequence[Request]) -> None:
-        from recognizer.inputs import beside, targets
-
-        whole = not options.words and (not options.align or options.format in SUBTITLES)
-        self.writer = (WRITERS if whole else WORDS)[options.format]
-        self.entry = self.writer.entry if len(requests) == 1 else self.writer.shared
-        self.head = self.writer.head
-        self.names = [request.name for request in requests]
-        self.targets = targets(requests, options.output_dir, options.format) if options.output_dir else None
-        if self.targets is None and self.entry is None:
-            what = f"{options.format} of {len(requests)} files cannot share standard output"
-            raise ConfigError("--format", what, "give --output-dir")
-        for request, target in zip(requests, self.targets or [], strict=False):
-            if os.path.exists(target) and target.absolute() in [path.absolute() for path in beside(request)]:
-                raise ConfigError(target, f"would be overwritten, and is taken for the reference of {request.name}",
-                                  "give another --output-dir")  # fmt: skip
-
-    def write(self, place: int, transcript: Transcript) -> None:
-        transcript = dataclasses.replace(transcript, path=self.names[place])
-        if self.targets is None:
-            assert self.entry is not None
-            say(self.head + self.entry(transcript), sys.stdout, end="")
-            self.head = ""
-            return
-        target = self.targets[place]
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            document = self.writer.document(transcript)
-            target.write_text(document, encoding="utf-8", errors="surrogateescape", newline="\n")
-        except OSError as error:
-            raise ConfigError(target, f"cannot be written ({error.strerror})", "give another --output-dir") from error
 
 
 if __name__ == "__main__":

@@ -117,11 +117,12 @@ def _vtt(cues: Iterable[Mark]) -> str:
     return "".join(f"\n{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_escaped(cue.text)}\n" for cue in cues)
 
 
-_MANIFEST = "path\ttext\tstart\tend\tduration\n"
+MANIFEST = "path\ttext\tstart\tend\tduration\n"
+"""The columns of a table that is a manifest."""
 
 WRITERS: dict[str, Writer] = {
     "txt": Writer(_text, shared=_named),
-    "tsv": Writer(_row, _MANIFEST, shared=_row),
+    "tsv": Writer(_row, MANIFEST, shared=_row),
     "json": Writer(_json, shared=_json),
     "srt": Writer(lambda transcript: _srt(subtitles.cues(transcript))),
     "vtt": Writer(lambda transcript: _vtt(subtitles.cues(transcript)), "WEBVTT\n"),
@@ -130,7 +131,7 @@ WRITERS: dict[str, Writer] = {
 
 WORDS: dict[str, Writer] = {
     "txt": Writer(_timed, shared=_named_timed),
-    "tsv": Writer(_rows, _MANIFEST, shared=_rows),
+    "tsv": Writer(_rows, MANIFEST, shared=_rows),
     "json": Writer(_json_spelt, shared=_json_spelt),
     "srt": Writer(lambda transcript: _srt(subtitles.singles(transcript))),
     "vtt": Writer(lambda transcript: _vtt(subtitles.singles(transcript)), "WEBVTT\n"),

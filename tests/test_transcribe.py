@@ -18,13 +18,14 @@ import soundfile
 import tiny
 from PIL import Image
 
-from recognizer import inputs, lm, pretrained, reading
+from recognizer import inputs, lm, manifest, pretrained, reading
 from recognizer.alphabet import Alphabet
 from recognizer.decoders import Hypothesis
 from recognizer.errors import RecognizerError
-from recognizer.inputs import Request, kind, targets
+from recognizer.inputs import Request, kind
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
+from recognizer.targets import targets
 from recognizer.transcribe import main
 from recognizer.transcript import Transcript
 from recognizer.writers import WRITERS
@@ -311,11 +312,17 @@ def test_the_newest_model_under_runs_where_the_package_has_none_for_such_files(
         (["--model", "x" * 300], ["xxx", "neither a model"]),
         (["--model", "none.ckpt"], ["none.ckpt", "cannot be opened"]),
         (["--model", "A", "--device", "toaster"], ["--device", "toaster", "cpu"]),
+        (["--model", "A", "--device", "meta"], ["--device", "meta", "cpu"]),
+        (["--model", "A", "--beam", str(10**12)], ["a beam of 1000000000000 over", "memory", "--beam"]),
+        (["--model", "A", "--beam", str(10**20)], ["memory", "--beam"]),
         (["--model", "A", "--format", "srt", "x.wav"], ["--format", "srt of 2 files", "--output-dir"]),
         (["--model", "A", "--reference", "one", "x.wav"], ["--reference", "1 line(s)", "2 files"]),
         (["--model", "A", "--reference", "none.txt"], ["--reference", "none.txt"]),
         (["--model", "A", "--reference", "one " * 99, "x.wav"], ["--reference", "1 line(s)", "2 files"]),
         (["--model", "A", "--reference", "none.tsv"], ["none.tsv", "cannot be opened"]),
+        (["--model", "A", "--reference", "refs/none"], ["--reference", "there is no file 'refs/none'"]),
+        (["--model", "A", "--reference", "none.lab"], ["--reference", "there is no file 'none.lab'"]),
+        (["--model", "A", "--reference", "models"], ["--reference", "'models' is a folder"]),
         (["--model", "A", "--lm", "x.wav"], ["x.wav", "binary", "ARPA"]),
         (["--model", "A", "--lm", "x" * 300], ["xxx", "cannot be opened"]),
         (["--model", "A", "--lm", "."], ["folder", "ARPA"]),
@@ -484,7 +491,27 @@ def test_one_file_in_a_folder_for_each_input(capsys: pytest.CaptureFixture[str],
     assert "a" in Path(f"out/new/one.{format}").read_text(encoding="utf-8")
     status, out, _ = run(capsys, "in/one.wav", "--model", a, "--format", format)
     one = Path(f"out/new/one.{format}").read_text(encoding="utf-8")
-    assert status == 0 and out == one
+    assert status == 0 and out == (one.replace("../../in/one.wav", "in/one.wav") if format == "tsv" else one)
+
+
+@pytest.mark.parametrize("words", [(), ("--words",)])
+def test_a_manifest_in_a_folder_leads_to_its_files(
+    capsys: pytest.CaptureFixture[str], a: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Also where the folder, or the way to a file, is a link."""
+    tiny.sound(Path("set/x.wav"))
+    tiny.sound(Path("set/deep/y.wav"))
+    Path("far/off").mkdir(parents=True)
+    Path("set/linked").symlink_to(tmp_path / "far" / "off")
+    Path("set/way").symlink_to("deep")
+    monkeypatch.chdir("set")
+    for folder, name in itertools.product(
+        ("corrected", "linked", "."), ("x.wav", "way/y.wav", str(tmp_path / "set/x.wav"))
+    ):
+        assert run(capsys, name, "--model", a, "--format", "tsv", "--output-dir", folder, *words) == (0, "", [])
+        (row,) = manifest.read(Path(folder, Path(name).stem + ".tsv"))
+        assert Path(row.path).samefile(name) and row.text == "a"
+        assert not Path(Path(folder, Path(name).stem + ".tsv").read_text().splitlines()[1].split("\t")[0]).is_absolute()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
@@ -520,6 +547,67 @@ def test_a_reference_is_never_overwritten(capsys: pytest.CaptureFixture[str], a:
     status, _, (error,) = run(capsys, "x.wav", "--model", a, "--output-dir", ".")
     assert status == 2 and "x.txt: would be overwritten" in error
     assert Path("x.txt").read_text() == "b"
+    tiny.sound(Path("y.gt.wav"))
+    tiny.sound(Path("y.wav"))
+    Path("y.gt.txt").write_text("b")
+    status, _, (error,) = run(capsys, "y.gt.wav", "y.wav", "--model", a, "--output-dir", ".")
+    assert status == 2 and "y.gt.txt: would be overwritten" in error
+
+
+def test_what_the_user_gave_is_never_overwritten(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    """Inputs, manifests and what options name, by whatever name of the same file."""
+    tiny.sound(Path("x.wav"))
+    ink = tiny.ink(Path("ink/note.json"))
+    Path("man").mkdir()
+    Path("man/x.tsv").write_text("path\ttext\n../x.wav\ta\n")
+    Path("words").mkdir()
+    Path("words/x.txt").write_text("a\n")
+    Path("link").symlink_to("words")
+
+    def refused(target: str, *arguments: object) -> None:
+        held = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+        status, out, (error,) = run(capsys, *arguments)
+        assert (status, out) == (2, "") and error.startswith(f"error: {Path(target)}: would be overwritten"), error
+        assert held == {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+    pen = tiny.checkpoint(Path("models/pen.ckpt"), says="a", name="pen")
+    for named in (ink, f"{ink}#0", "ink", "ink/*.json"):
+        refused("ink/note.json", named, "--model", pen, "--format", "json", "--output-dir", "ink")
+    for named in ("man/x.tsv", "man/*.tsv"):
+        refused("man/x.tsv", named, "--model", a, "--format", "tsv", "--output-dir", "man")
+    refused("man/x.tsv", "x.wav", "--reference", "man/x.tsv", "--model", a, "--format", "tsv", "--output-dir", "man")
+    for option in ("--reference", "--lexicon", "--hotwords"):
+        refused("words/x.txt", "x.wav", option, "words/x.txt", "--model", a, "--output-dir", "words")
+        refused("link/x.txt", "x.wav", option, "words/x.txt", "--model", a, "--output-dir", "link")
+
+
+@pytest.mark.parametrize("task", [(), ("--align", "--reference", "lines.text")])
+def test_what_cannot_be_written_stops_no_other(
+    capsys: pytest.CaptureFixture[str], a: str, task: tuple[str, ...]
+) -> None:
+    for name in ("x.wav", "y.wav"):
+        tiny.sound(Path(name))
+    Path("lines.text").write_text("a\na\n")
+    Path("out/x.txt").mkdir(parents=True)
+    status, out, (error, *_) = run(capsys, "x.wav", "y.wav", "--model", a, "--output-dir", "out", *task)
+    assert (status, out) == (1, "") and error.startswith(f"error: {Path('out/x.txt')}: cannot be written")
+    assert "a" in Path("out/y.txt").read_text()
+
+
+@pytest.mark.parametrize("format", ["srt", "vtt"])
+def test_ink_has_no_subtitles_and_stops_no_recording(
+    capsys: pytest.CaptureFixture[str], a: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, format: str
+) -> None:
+    monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path / "no weights")
+    tiny.checkpoint(Path("runs/pen/best.ckpt"), says="a", name="pen")
+    tiny.checkpoint(Path("runs/speech/best.ckpt"), says="a")
+    tiny.ink(Path("note.json"))
+    tiny.sound(Path("x.wav"))
+    arguments = ("--format", format, "--output-dir", "out")
+    status, out, errors = run(capsys, "note.json", "x.wav", *arguments)
+    (error,) = (line for line in errors if not line.startswith("model "))
+    assert (status, out) == (1, "") and error.startswith("error: note.json: is measured in points")
+    assert [path.name for path in Path("out").iterdir()] == [f"x.{format}"]
 
 
 # The command line: compared with what should stand there.
@@ -544,6 +632,13 @@ def test_references_beside_the_files(capsys: pytest.CaptureFixture[str], a: str)
     assert errors[10].startswith("WER lies within 0.0% and ") and "3 files" in errors[10]
 
 
+def test_what_is_written_is_no_reference_of_the_same_run(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("own/r.gt.wav"))
+    tiny.sound(Path("own/r.wav"))
+    assert run(capsys, "own", "--model", a, "--output-dir", "own") == (0, "", [])
+    assert sorted(path.name for path in Path("own").glob("*.txt")) == ["r.gt.txt", "r.txt"]
+
+
 def test_references_that_are_given(capsys: pytest.CaptureFixture[str], a: str) -> None:
     tiny.sound(Path("x.wav"))
     tiny.sound(Path("y.wav"))
@@ -556,6 +651,25 @@ def test_references_that_are_given(capsys: pytest.CaptureFixture[str], a: str) -
     Path("set.tsv").write_text("path\ttext\nx.wav\tc\n")
     errors = run(capsys, "y.wav", "./x.wav", "--model", a, "--reference", "set.tsv")[2]
     assert len(errors) == 1 and errors[0].startswith("./x.wav: WER 100.0%")
+
+
+@pytest.mark.parametrize("rows", ["other.wav\ta\n", "x.wav\ta\t0.1\t0.2\n", ""])
+def test_a_manifest_without_a_text_for_any_input(capsys: pytest.CaptureFixture[str], a: str, rows: str) -> None:
+    tiny.sound(Path("x.wav"))
+    Path("x.txt").write_text("not this one")
+    columns = "path\ttext\tstart\tend\n" if rows.count("\t") > 1 else "path\ttext\n"
+    Path("other.tsv").write_text(columns + rows)
+    status, out, (error,) = run(capsys, "x.wav", "--model", a, "--reference", "other.tsv")
+    assert (status, out) == (2, "") and f"none of the {len(rows.splitlines())} rows of other.tsv has a text" in error
+    status, _, errors = run(capsys, "none.wav", "--model", a, "--reference", "other.tsv")
+    assert status == 1 and "none.wav: no such file" in errors[0]
+
+
+@pytest.mark.parametrize("text", ["a", "he and/or she", "3.5", "she left.", "read setup.py", "a b " * 300])
+def test_texts_are_no_paths(capsys: pytest.CaptureFixture[str], a: str, text: str) -> None:
+    tiny.sound(Path("x.wav"))
+    status, out, errors = run(capsys, "x.wav", "--model", a, "--reference", text)
+    assert (status, out) == (0, "a\n") and errors[0].startswith("x.wav: WER ")
 
 
 def test_references_are_brought_to_the_alphabets_normal_form(capsys: pytest.CaptureFixture[str]) -> None:

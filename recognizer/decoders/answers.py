@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recognizer.decoders.fusion import HISTORY, PREFIX, RIVALS, Floats, Ints, Rows
 from recognizer.decoders.lexicon import WORD
 from recognizer.decoders.prefixes import CANDIDATE, CHAIN, PLACE
+from recognizer.errors import ConfigError
 
 
 class Tables(NamedTuple):
@@ -38,11 +39,19 @@ class Tables(NamedTuple):
 
     @classmethod
     def of(cls, frames: int, width: int, labels: int) -> Tables:
-        """Tables for a matrix of this size."""
+        """Tables for a matrix of this size.
+
+        Raises:
+            ConfigError: there is no room for them.
+        """
         room, twice = frames * width + 1, 2 * width
-        rows = np.empty(room, PREFIX), np.empty(room, CHAIN), np.empty(twice, PLACE), np.empty(twice, CANDIDATE)
-        live, order, tokens, taken, used = (np.empty(size, np.int64) for size in (twice, twice, labels, labels, 1))
-        return cls(*rows, live, order, tokens, taken, np.empty(RIVALS * room + 1, HISTORY), used)
+        try:
+            rows = np.empty(room, PREFIX), np.empty(room, CHAIN), np.empty(twice, PLACE), np.empty(twice, CANDIDATE)
+            live, order, tokens, taken, used = (np.empty(size, np.int64) for size in (twice, twice, labels, labels, 1))
+            return cls(*rows, live, order, tokens, taken, np.empty(RIVALS * room + 1, HISTORY), used)
+        except (MemoryError, OverflowError, ValueError) as error:  # ValueError: more than numpy can count
+            what = f"a beam of {width} over {frames} frames does not fit into the memory"
+            raise ConfigError("width", what, "give a smaller one (--beam)") from error
 
     def best(self, size: int, count: int) -> list[int]:
         """Places in the beam, at most `count` of the `size` that are left: those of the likeliest whole texts."""
