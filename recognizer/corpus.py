@@ -162,13 +162,18 @@ class Corpus(lightning.LightningDataModule):
         return [utterance.text or "" for _, utterance in self._training()[0]]
 
     def setup(self, stage: str) -> None:
-        """Read the manifests, measure every file, and leave out those that cannot be used, by name."""
-        if self._parts:
+        """Read the manifests, measure every file, and leave out those that cannot be used, by name.
+
+        Parts that an earlier stage has read stay as they are.
+        """
+        chosen = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage, ("train", "val", "test"))
+        chosen = tuple(name for name in chosen if name not in self._parts)
+        if not chosen:
             return
         listed = dict(zip(("train", "val", "test"), [*self._training(), self._rows("test")], strict=True))
         letters = self._letters()
-        self._spoken([row.text or "" for _, row in listed["train"]])
-        chosen = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage, ("train", "val", "test"))
+        if "train" in chosen:
+            self._spoken([row.text or "" for _, row in listed["train"]])
         for name in chosen:
             given: dict[str, Any] = {key: self.hparams[key] for key in ("lower", "drop_unknown", "seed")}
             if name == "train":

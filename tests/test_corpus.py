@@ -44,6 +44,19 @@ def rows(loader):
     }
 
 
+@pytest.mark.parametrize("stages", [("fit", "test"), ("validate", "fit", "test"), ("test", "validate", "fit")])
+def test_each_stage_finds_its_parts_and_leaves_the_others_as_they_are(table, stages):
+    sets = dict.fromkeys(("train", "val", "test"), str(table))
+    made, kept = Corpus(**sets, frontend={"name": "speech", "bands": 16}, nothing=0.0), {}
+    needed = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+    for stage in stages:
+        made.setup(stage)
+        for name in needed[stage]:
+            assert len(rows(getattr(made, f"{name}_dataloader")())) == len(TEXTS)
+        assert all(made._parts[name] is part for name, part in kept.items())
+        kept = dict(made._parts)
+
+
 def test_every_utterance_comes_once_with_its_own_frames_and_labels(table):
     made = corpus(table, vary=False)
     letters = made.alphabet["characters"]
