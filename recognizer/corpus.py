@@ -16,7 +16,7 @@ from recognizer.alphabet import Alphabet, Form, Split
 from recognizer.augment import Augment
 from recognizer.batch import Batch
 from recognizer.build import build
-from recognizer.errors import ConfigError, nearest
+from recognizer.errors import ConfigError, ManifestError, nearest
 from recognizer.frontends import Frontend
 from recognizer.packed import Packed
 from recognizer.part import Files, Listed, Loader, Part
@@ -207,7 +207,10 @@ class Corpus(lightning.LightningDataModule):
 
     def _rows(self, name: str) -> list[Listed]:
         paths = [] if self._packed(name) else self._named(name)
-        return [(number, row) for number, path in enumerate(paths) for row in manifest.read(path)]
+        found = [(number, row) for number, path in enumerate(paths) for row in manifest.read(path)]
+        if paths and not found:
+            raise ManifestError(", ".join(paths), "holds no utterance", f"add rows, or name another for data.{name}")
+        return found
 
     def _indices(self, name: str) -> list[shards.Index]:
         return [shards.Index.read(path) for path in self._named(name)] if self._packed(name) else []

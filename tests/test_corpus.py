@@ -207,6 +207,15 @@ def test_wrong_settings_are_named(table, given, error, message):
         corpus(table, **given)
 
 
+@pytest.mark.parametrize("name", ["train", "val", "test"])
+def test_a_manifest_of_no_utterance_is_named(table, name):
+    empty = table.parent / "empty.tsv"
+    manifest.write(empty, [])
+    with pytest.raises(ManifestError, match=rf"empty\.tsv: holds no utterance; add rows, .* data\.{name}"):
+        corpus(table, **{name: str(empty)})
+    assert len(corpus(table, **{name: [str(empty), str(table)]})._parts) == 2
+
+
 def test_a_corpus_of_nothing_readable_is_refused(tmp_path):
     manifest.write(tmp_path / "train.tsv", [Utterance(str(tmp_path / f"{name}.wav"), "a") for name in "xyz"])
     with pytest.raises(ManifestError, match="none of its 3 files can be read"):
