@@ -67,6 +67,25 @@ def test_wrong_folder_is_named(recipe: str, kind: str, tmp_path: Path, capsys: A
     assert str(source) in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("out", ["a file", "a file/below"])
+def test_where_nothing_can_be_written_is_named(
+    recipe: str, out: str, corpus: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "a file", "kept")
+    assert data.run(module(recipe).prepare, [str(corpus(recipe)), "--out", str(tmp_path / out)]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(str(tmp_path / "a file")) and "cannot be written (" in said
+    assert (tmp_path / "a file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("fraction", ["nan", "inf", "-3", "5", "1"])
+def test_a_fraction_is_a_share(fraction: str, corpus: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [str(corpus("table")), "--out", str(tmp_path / "out"), "--fraction", fraction]
+    assert data.run(table.prepare, given) == 1
+    assert "--fraction: is " in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_endings_are_those_the_front_ends_read() -> None:
     assert set(data.SOUNDS) <= Speech.suffixes
     assert set(data.IMAGES) <= image.SUFFIXES
