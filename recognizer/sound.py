@@ -105,7 +105,7 @@ def interpolated(wave: Tensor, rate: int) -> Tensor:
     padded = torch.nn.functional.pad(wave, (reach, reach + 1))
     steps = torch.arange(-reach, reach + 1, dtype=torch.float64)
     parts = []
-    for some in torch.arange(-(-len(wave) * RATE // rate)).split(max(1, AT_ONCE // len(steps))):
+    for some in torch.split(torch.arange(-(-len(wave) * RATE // rate)), max(1, AT_ONCE // len(steps))):
         whole, rest = some * rate // RATE, some * rate % RATE  # where they lie in the wave: whole + rest / 16000
         time = ((steps - rest[:, None] / RATE) * scale).clamp(-6, 6).to(wave.dtype)
         filters = time.sinc() * (time * (math.pi / 12)).cos().square() * scale

@@ -130,6 +130,11 @@ def test_mistakes_are_named_in_one_line(flags, capsys, monkeypatch, wrong, messa
     assert said[-1].startswith("error: ") and message in said[-1]
 
 
+def test_without_a_front_end_it_reads_speech(flags):
+    trainer = train([*(flag for flag in flags if "frontend" not in flag), "--trainer.fast_dev_run=true"])
+    assert trainer.lightning_module.frontend.name == trainer.datamodule.frames.name == "speech"
+
+
 def test_our_own_errors_keep_their_traceback(flags, monkeypatch):
     """Only what Lightning says while it makes the trainer is a flag's fault; a ValueError in a step is ours."""
 
