@@ -11,9 +11,10 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from recognizer import manifest
-from recognizer.errors import ManifestError, RecognizerError
+from recognizer.errors import ConfigError, ManifestError, RecognizerError
 from recognizer.manifest import Utterance
 
 Parts = dict[str, list[Utterance]]
@@ -48,11 +49,25 @@ def run(prepare: Callable[..., Parts], arguments: Sequence[str] | None = None) -
     options = vars(parser.parse_args(arguments))
     source, out = options.pop("source"), options.pop("out")
     try:
-        print(write(out, prepare(source, out, **options)))
+        if not 0 <= options.get("fraction", 0) < 1:
+            raise ConfigError("--fraction", f"is {options['fraction']}", "use a share below 1, such as 0.1")
+        print(write(out, _prepared(prepare, source, out, options)))
     except RecognizerError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _prepared(prepare: Callable[..., Parts], source: Path, out: Path, options: dict[str, Any]) -> Parts:
+    """What the recipe gives; where it cannot write files of its own, the folder is named."""
+    try:
+        return prepare(source, out, **options)
+    except OSError as error:
+        place = Path(str(error.filename))
+        if not (place.is_relative_to(out) or out.is_relative_to(place)):
+            raise
+        what = f"cannot be written ({error.strerror})"
+        raise ManifestError(place, what, "name a folder of your own with --out") from error
 
 
 def write(out: Path, parts: Parts) -> str:
@@ -143,6 +158,12 @@ class Finder:
         return (self.endings.index(ending) if ending in self.endings else len(self.endings), file.name)
 
 
+def alone(where: object, kind: str) -> ManifestError:
+    """There is one group only, and nothing to hold out."""
+    what = f"all there is is of one {kind}, and none can be held out to validate on"
+    return ManifestError(where, what, f"add a {kind}, or give train and val of their own, see --help")
+
+
 def plain(text: str) -> str:
     """English as said: lower case, single spaces."""
     return " ".join(text.lower().split())
@@ -160,13 +181,15 @@ def hold(utterances: Sequence[Utterance], fraction: float) -> tuple[list[Utteran
 
 
 def apart(
-    utterances: Sequence[Utterance], fraction: float, groups: Sequence[str]
+    utterances: Sequence[Utterance], fraction: float, groups: Sequence[str], kind: str = "text"
 ) -> tuple[list[Utterance], list[Utterance]]:
     """As `manifest.split`, with groups of one's own choice in the place of speakers, pages say; one for each utterance.
 
     Raises:
-        ManifestError: fewer than two groups.
+        ManifestError: fewer than two groups; `kind` says what they are.
     """
+    if len(set(groups)) < 2:
+        raise alone(utterances[0].path if utterances else "corpus", kind)
     tagged = [Utterance(str(index), speaker=group) for index, group in enumerate(groups)]
     kept, out = manifest.split(tagged, fraction)
     return [utterances[int(tag.path)] for tag in kept], [utterances[int(tag.path)] for tag in out]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 from tqdm import tqdm
 
-from data import IMAGES, Finder, Parts, apart, need
+from data import IMAGES, Finder, Parts, alone, apart, need
 from recognizer.errors import InputError, ManifestError
 from recognizer.manifest import Utterance
 
@@ -58,24 +58,27 @@ def prepare(source: Path, out: Path, what: str, read: Callable[[Path, Any], Page
         fraction: of the pages is held out where there are no folders `train` and `val`.
 
     Raises:
-        ManifestError: no page with an image was found.
+        ManifestError: no page with an image was found, or one only and no folder `val`.
         InputError: an XML file or an image is broken.
     """
     need(source, what)
     folders = {part: source / name for name, part in FOLDERS.items() if (source / name).is_dir()}
     if "train" not in folders:
         folders = {"train": source}
-    parts = {part: _folder(source, folder, out, what, read) for part, folder in folders.items()}
+    parts = {
+        part: _folder(source, folder, out, what, read, part == "train" and "val" not in folders)
+        for part, folder in folders.items()
+    }
     if "val" not in parts:
         pages = [str(Path(line.path).parent) for line in parts["train"]]
-        parts["train"], parts["val"] = apart(parts["train"], fraction, pages)
+        parts["train"], parts["val"] = apart(parts["train"], fraction, pages, "page")
     return parts
 
 
 def _folder(
-    source: Path, folder: Path, out: Path, what: str, read: Callable[[Path, Any], Page | None]
+    source: Path, folder: Path, out: Path, what: str, read: Callable[[Path, Any], Page | None], parted: bool
 ) -> list[Utterance]:
-    found, images = [], Finder(IMAGES)
+    pages, images = [], Finder(IMAGES)
     for file in tqdm(sorted(folder.rglob("*.xml")), desc=folder.name, unit="page", disable=None):
         try:
             page = read(file, root(file))
@@ -87,7 +90,10 @@ def _folder(
         if page is not None and image is None:
             log.warning("%s: no image %s beside it or above it; the page is left out", file, page.image)
         elif page is not None and image is not None:
-            found += _cut(page, image, out / "lines" / file.relative_to(source).with_suffix(""))
+            pages.append((page, image, out / "lines" / file.relative_to(source).with_suffix("")))
+    if parted and sum(any(line.text.strip() for line in page.lines) for page, *_ in pages) == 1:
+        raise alone(source, "page")  # before anything is written
+    found = [line for page in tqdm(pages, desc="lines", unit="page", disable=None) for line in _cut(*page)]
     if not found:
         raise ManifestError(folder, "no page with both lines of text and an image", f"give the folder of {what}")
     return found

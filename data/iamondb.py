@@ -44,7 +44,7 @@ def prepare(source: Path, out: Path, *, fraction: float = 0.1) -> Parts:
     }
     if "train" not in chosen:
         people = [Utterance(form, speaker=writers[form] or form) for form in forms]
-        kept, held = apart(people, fraction, [str(row.speaker) for row in people])
+        kept, held = apart(people, fraction, [str(row.speaker) for row in people], "writer")
         chosen = {"train": [row.path for row in kept], "val": [row.path for row in held]}
     out.mkdir(parents=True, exist_ok=True)
     return {part: _part(out / f"{part}.jsonl", names, forms, texts, writers) for part, names in chosen.items()}

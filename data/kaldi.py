@@ -7,6 +7,8 @@ paths are looked for from the directory itself and from those above it. Texts: a
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from pathlib import Path
 
@@ -93,15 +95,20 @@ def _segment(folder: Path, key: str, value: str) -> tuple[str, float | None, flo
     if len(fields) not in (3, 4):  # Kaldi allows a channel behind them
         raise ManifestError(folder / "segments", f"{key} has {value!r}", "write: utterance recording start end")
     start = _number(folder / "segments", key, fields[1])
-    end = None if fields[2] in ("-1", "-1.0") else _number(folder / "segments", key, fields[2])
+    end = None if re.fullmatch(r"-1(\.0*)?", fields[2]) else _number(folder / "segments", key, fields[2])
+    if end is not None and end <= start:
+        raise ManifestError(folder / "segments", f"{key} ends at {fields[2]}, not after {fields[1]}", "correct the row")
     return fields[0], start, end
 
 
 def _number(path: Path, key: str, field: str) -> float:
     try:
-        return float(field)
+        number = float(field)
     except ValueError:
-        raise ManifestError(path, f"{key} has {field!r} where seconds belong", "write a number") from None
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ManifestError(path, f"{key} has {field!r} where seconds belong", "write a number of at least 0")
+    return number
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from data import IMAGES, Finder, Parts, apart, need, run
+from data import IMAGES, Finder, Parts, alone, apart, need, run
 from recognizer.errors import ManifestError
 from recognizer.manifest import Utterance
 
@@ -23,7 +23,7 @@ def prepare(source: Path, out: Path, *, fraction: float = 0.1) -> Parts:
     """The lines in `source`; without folders of the makers `fraction` of the pages is held out for validation.
 
     Raises:
-        ManifestError: there are no such pairs, or a text is not UTF-8.
+        ManifestError: there are no such pairs, or they are of one page, or a text is not UTF-8.
     """
     need(source, WHAT)
     folders = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
@@ -31,7 +31,10 @@ def prepare(source: Path, out: Path, *, fraction: float = 0.1) -> Parts:
     if "train" in parts and "val" in parts:
         return parts
     found = parts.get("train") or read(source)
-    train, val = apart(found, fraction, [_page(line.path) for line in found])
+    pages = [_page(line.path) for line in found]
+    if len(set(pages)) < 2:
+        raise alone(source, "page")
+    train, val = apart(found, fraction, pages, "page")
     return {**parts, "train": train, "val": val}
 
 

@@ -8,6 +8,7 @@ are taken from the file's own folder. Without a `dev` file `--fraction` of the s
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -55,6 +56,11 @@ def _utterance(file: Path, number: int, line: str) -> Utterance:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         remedy = 'write a line like {"audio_filepath": "a.wav", "text": "yes", "duration": 1.2}'
         raise ManifestError(where, f"cannot be used ({type(error).__name__}: {error})", remedy) from error
+    for key, seconds in (("duration", duration), ("offset", offset)):
+        if seconds is not None and not 0 <= seconds < math.inf:
+            raise ManifestError(where, f"{key} is {row[key]}", "write seconds of at least 0, or leave it out")
+    if offset is not None and duration == 0:
+        raise ManifestError(where, f"lasts {row['duration']} s from {row['offset']} s", "correct its duration")
     speaker = None if row.get("speaker") is None else str(row["speaker"])
     if offset is None:
         return Utterance(path, text, duration=duration, speaker=speaker)

@@ -16,7 +16,7 @@ from recognizer.alphabet import Alphabet, Form, Split
 from recognizer.augment import Augment
 from recognizer.batch import Batch
 from recognizer.build import build
-from recognizer.errors import ConfigError, nearest
+from recognizer.errors import ConfigError, ManifestError, nearest
 from recognizer.frontends import Frontend
 from recognizer.packed import Packed
 from recognizer.part import Files, Listed, Loader, Part
@@ -162,13 +162,18 @@ class Corpus(lightning.LightningDataModule):
         return [utterance.text or "" for _, utterance in self._training()[0]]
 
     def setup(self, stage: str) -> None:
-        """Read the manifests, measure every file, and leave out those that cannot be used, by name."""
-        if self._parts:
+        """Read the manifests, measure every file, and leave out those that cannot be used, by name.
+
+        Parts that an earlier stage has read stay as they are.
+        """
+        chosen = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage, ("train", "val", "test"))
+        chosen = tuple(name for name in chosen if name not in self._parts)
+        if not chosen:
             return
         listed = dict(zip(("train", "val", "test"), [*self._training(), self._rows("test")], strict=True))
         letters = self._letters()
-        self._spoken([row.text or "" for _, row in listed["train"]])
-        chosen = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage, ("train", "val", "test"))
+        if "train" in chosen:
+            self._spoken([row.text or "" for _, row in listed["train"]])
         for name in chosen:
             given: dict[str, Any] = {key: self.hparams[key] for key in ("lower", "drop_unknown", "seed")}
             if name == "train":
@@ -202,7 +207,10 @@ class Corpus(lightning.LightningDataModule):
 
     def _rows(self, name: str) -> list[Listed]:
         paths = [] if self._packed(name) else self._named(name)
-        return [(number, row) for number, path in enumerate(paths) for row in manifest.read(path)]
+        found = [(number, row) for number, path in enumerate(paths) for row in manifest.read(path)]
+        if paths and not found:
+            raise ManifestError(", ".join(paths), "holds no utterance", f"add rows, or name another for data.{name}")
+        return found
 
     def _indices(self, name: str) -> list[shards.Index]:
         return [shards.Index.read(path) for path in self._named(name)] if self._packed(name) else []

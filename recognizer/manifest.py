@@ -89,14 +89,18 @@ def write(path: str | Path, utterances: Sequence[Utterance]) -> None:
 
     Raises:
         ManifestError: a path or speaker with a tab or a line break in it (in texts they become spaces), or a name that
-            is not UTF-8; nothing is written then.
+            is not UTF-8, and nothing is written then; or there is no writing at `path`.
     """
     path = Path(path)
     folder = path.parent.resolve()
     lines = ["\t".join(_fields(path, folder, utterance)) + "\n" for utterance in utterances]  # or nothing is written
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(["\t".join(COLUMNS) + "\n", *lines])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(["\t".join(COLUMNS) + "\n", *lines])
+    except OSError as error:
+        what = f"cannot be written ({error.strerror})"
+        raise ManifestError(path, what, "name a folder that exists or can be made, and is your own") from error
 
 
 def _fields(manifest: Path, folder: Path, utterance: Utterance) -> Iterable[str]:
@@ -125,7 +129,9 @@ def split(utterances: Sequence[Utterance], fraction: float) -> tuple[list[Uttera
     """
     people = sorted({utterance.speaker or utterance.path for utterance in utterances})
     if len(people) < 2:
-        raise ManifestError("corpus", f"{len(people)} speaker(s) cannot be split", "give a validation set by hand")
+        where = utterances[0].path if utterances else "corpus"
+        what = f"{len(people)} speaker(s) cannot be split, and none can be held out to validate on"
+        raise ManifestError(where, what, "give a validation set of its own (train.py: data.val)")
     held = max(1, min(len(people) - 1, round(fraction * len(people))))
     out = {people[int((index + 0.5) * len(people) / held)] for index in range(held)}
     kept = [utterance for utterance in utterances if (utterance.speaker or utterance.path) not in out]

@@ -79,6 +79,8 @@ class Network(nn.Module):
         for name, value in (("depth", depth), ("width", width)):
             if value <= 0:
                 raise ConfigError(f"model.{name}", f"is {value}", "use a number above 0")
+        if projection < 0:
+            raise ConfigError("model.projection", f"is {projection}", "use a number above 0, or 0 for none")
         self.frontend = frontends.build(frontend)
         self.alphabet = Alphabet.from_config(alphabet)
         stem = stem or {"name": "conv2d"}

@@ -199,8 +199,9 @@ class Scorer(lightning.LightningModule, abc.ABC):
         found |= {"phones": self.sounds.compute()} if self.spoken is not None else {}
         # Summed over processes already; to take their mean changes nothing, and Lightning asks for it.
         self.log_dict({f"{name}_{key}": rate for key, rate in found.items()}, prog_bar=True, sync_dist=True)
-        for metric in (self.rates, self.verdicts, self.losses, self.blanks, self.sounds, self.written, self.heard):
-            metric.reset()
+        with torch.inference_mode(False):  # else what they begin with could not be counted up in training
+            for metric in (self.rates, self.verdicts, self.losses, self.blanks, self.sounds, self.written, self.heard):
+                metric.reset()
         lines = [f"    text {reference}\n    read {text}" for reference, text in self._shown]
         self._shown.clear()
         if lines and self.trainer.is_global_zero and not self.trainer.sanity_checking:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import re
 from pathlib import Path
@@ -25,6 +26,8 @@ RATE = 16_000
 LOUDEST = 2.0**31  # no scale of samples goes beyond, and the energy of what does is no longer finite
 STREAMED = 0x7FFFF000  # a writer that could not tell the length, as in a pipe, puts a number above this in the header
 LONG = 60.0  # seconds; of longer recordings only the stretch that is wanted is decoded, and it is not kept
+PHASES = 2**20  # weights of all of a resampling's filters, up to which they are worked out once for all samples
+AT_ONCE = 2**16  # of those that are worked out when they are needed
 ROOM = 2**28  # bytes of a folder's waves that are kept
 
 log = logging.getLogger(__name__)
@@ -84,8 +87,31 @@ def _samples(path: str, start: float | None, end: float | None) -> tuple[NDArray
 
 
 def resampled(wave: Tensor, rate: int) -> Tensor:
-    """The wave [N] of `rate` Hz at 16 kHz."""
-    return wave if rate == RATE else torchaudio.functional.resample(wave, rate, RATE)
+    """The wave [N] of `rate` Hz at 16 kHz, [ceil(N 16000 / rate)]."""
+    if rate == RATE:
+        return wave
+    # torchaudio works out a filter for each phase of the two rates, and each is as long as all phases together.
+    if rate * RATE // math.gcd(rate, RATE) ** 2 <= PHASES:
+        return torchaudio.functional.resample(wave, rate, RATE)
+    return interpolated(wave, rate)
+
+
+def interpolated(wave: Tensor, rate: int) -> Tensor:
+    """As torchaudio resamples, but each sample's filter is worked out when it is needed: memory stays small.
+
+    The sinc of a low-pass at 0.99 of the lower rate's half, within a Hann window that reaches over 6 of its zeros.
+    """
+    scale = 0.99 * min(rate, RATE) / rate
+    reach = math.ceil(6 / scale)
+    padded = torch.nn.functional.pad(wave, (reach, reach + 1))
+    steps = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    parts = []
+    for some in torch.split(torch.arange(-(-len(wave) * RATE // rate)), max(1, AT_ONCE // len(steps))):
+        whole, rest = some * rate // RATE, some * rate % RATE  # where they lie in the wave: whole + rest / 16000
+        time = ((steps - rest[:, None] / RATE) * scale).clamp(-6, 6).to(wave.dtype)
+        filters = time.sinc() * (time * (math.pi / 12)).cos().square() * scale
+        parts.append((padded.unfold(0, len(steps), 1)[whole] * filters).sum(1))
+    return torch.cat(parts)
 
 
 def seconds(path: str, start: float | None = None, end: float | None = None) -> float:

@@ -56,6 +56,8 @@ class _CLI(LightningCLI):
         lightning.seed_everything(self.config.seed, workers=True, verbose=False)
         if self.config["from"] and self.begins:
             _continue(self.config)
+        elif not self.config.data.frontend:
+            self.config.data.frontend = self.config.model.frontend = {"name": "speech"}  # as `Corpus` takes it
         # Kept before the run folder is written into it: a run that goes on gets a folder of its own.
         settings = self.parser.dump(self.config, skip_link_targets=True, skip_none=False)
         given = self.config
@@ -190,6 +192,9 @@ def _train(arguments: list[str]) -> lightning.Trainer:
     except Exception as error:
         if _saved(last):
             log.error("crashed; go on with --resume %s", _saved(last))
+        elif isinstance(error, OSError) and _within(error.filename, cli.trainer.log_dir):
+            what = f"{error.filename} cannot be written ({error.strerror})"
+            raise ConfigError("--name", what, "name a run whose folder can be made") from error
         if found := re.search(INTERVAL, str(error)):
             what = f"is {found[1]}, and an epoch has {found[2]} batches"
             remedy = f"use {found[2]} at most, or --trainer.check_val_every_n_epoch null, which counts on over epochs"
@@ -204,6 +209,14 @@ def _saved(last: ModelCheckpoint) -> str:
     """Where the run can be taken up again; "" if it has not come so far."""
     path = last.best_model_path or last.format_checkpoint_name({})
     return path if Path(path).is_file() else ""
+
+
+def _within(path: object, home: str | None) -> bool:
+    """Whether it is a part of the run's folder, or what the folder lies in."""
+    if path is None or home is None:
+        return False
+    place, folder = Path(str(path)).absolute(), Path(home).absolute()
+    return place.is_relative_to(folder) or folder.is_relative_to(place)
 
 
 INTERVAL = r"`val_check_interval` \((\d+)\) must be .* training batches \((\d+)\)"

@@ -25,6 +25,13 @@ def test_configurations_go_by_name():
         named(["--config", "an5"])
 
 
+def test_settings_that_are_no_text_are_named(tmp_path):
+    (tmp_path / "old.yaml").write_bytes(b"name: caf\xe9\n")
+    for given in (["--config", f"{tmp_path}/old.yaml"], [f"--config={tmp_path}/old.yaml"]):
+        with pytest.raises(ConfigError, match=r"old\.yaml: is not UTF-8 text \(byte 9\); save it as UTF-8"):
+            named(given)
+
+
 @pytest.mark.parametrize("written", [["--from", "PATH"], ["--from=PATH"], ["--config", "FILE"], ["--config=FILE"]])
 def test_a_beginning_brings_its_shape_before_all_else(tmp_path, written):
     path = str(tiny.checkpoint(tmp_path / "a model.ckpt"))

@@ -44,6 +44,19 @@ def rows(loader):
     }
 
 
+@pytest.mark.parametrize("stages", [("fit", "test"), ("validate", "fit", "test"), ("test", "validate", "fit")])
+def test_each_stage_finds_its_parts_and_leaves_the_others_as_they_are(table, stages):
+    sets = dict.fromkeys(("train", "val", "test"), str(table))
+    made, kept = Corpus(**sets, frontend={"name": "speech", "bands": 16}, nothing=0.0), {}
+    needed = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+    for stage in stages:
+        made.setup(stage)
+        for name in needed[stage]:
+            assert len(rows(getattr(made, f"{name}_dataloader")())) == len(TEXTS)
+        assert all(made._parts[name] is part for name, part in kept.items())
+        kept = dict(made._parts)
+
+
 def test_every_utterance_comes_once_with_its_own_frames_and_labels(table):
     made = corpus(table, vary=False)
     letters = made.alphabet["characters"]
@@ -192,6 +205,15 @@ def test_lower_case_on_demand(tmp_path, table):
 def test_wrong_settings_are_named(table, given, error, message):
     with pytest.raises(error, match=message):
         corpus(table, **given)
+
+
+@pytest.mark.parametrize("name", ["train", "val", "test"])
+def test_a_manifest_of_no_utterance_is_named(table, name):
+    empty = table.parent / "empty.tsv"
+    manifest.write(empty, [])
+    with pytest.raises(ManifestError, match=rf"empty\.tsv: holds no utterance; add rows, .* data\.{name}"):
+        corpus(table, **{name: str(empty)})
+    assert len(corpus(table, **{name: [str(empty), str(table)]})._parts) == 2
 
 
 def test_a_corpus_of_nothing_readable_is_refused(tmp_path):

@@ -67,6 +67,25 @@ def test_wrong_folder_is_named(recipe: str, kind: str, tmp_path: Path, capsys: A
     assert str(source) in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("out", ["a file", "a file/below"])
+def test_where_nothing_can_be_written_is_named(
+    recipe: str, out: str, corpus: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "a file", "kept")
+    assert data.run(module(recipe).prepare, [str(corpus(recipe)), "--out", str(tmp_path / out)]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(str(tmp_path / "a file")) and "cannot be written (" in said
+    assert (tmp_path / "a file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("fraction", ["nan", "inf", "-3", "5", "1"])
+def test_a_fraction_is_a_share(fraction: str, corpus: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [str(corpus("table")), "--out", str(tmp_path / "out"), "--fraction", fraction]
+    assert data.run(table.prepare, given) == 1
+    assert "--fraction: is " in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_endings_are_those_the_front_ends_read() -> None:
     assert set(data.SOUNDS) <= Speech.suffixes
     assert set(data.IMAGES) <= image.SUFFIXES
@@ -150,6 +169,9 @@ def test_kaldi_segments(corpus: Any) -> None:
         ("wav.scp", "a rec/a.wav\na rec/a.wav\n", "twice"),
         ("segments", "a1 a 0.5\n", "recording start end"),
         ("segments", "a1 a zero 1\n", "where seconds belong"),
+        ("segments", "a1 a -0.01 1\n", "a1 has '-0.01' where seconds belong"),
+        ("segments", "a1 a 0.5 nan\n", "a1 has 'nan' where seconds belong"),
+        ("segments", "a1 a 0.5 0.5\n", "a1 ends at 0.5, not after 0.5"),
     ],
 )
 def test_kaldi_tables_that_cannot_be_used(corpus: Any, table_: str, row: str, message: str) -> None:
@@ -180,6 +202,21 @@ def test_nemo(corpus: Any, tmp_path: Path) -> None:
     put(source / "dev.jsonl", '{"text": "no file"}\n')
     with pytest.raises(ManifestError, match=r"object 1.*audio_filepath"):
         nemo.prepare(source, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ('"offset": -0.01, "duration": 1', r"object 1: offset is -0\.01"),
+        ('"offset": 2, "duration": 0', "object 1: lasts 0 s from 2 s"),
+        ('"duration": -3', "object 1: duration is -3"),
+        ('"offset": NaN', "object 1: offset is nan"),
+    ],
+)
+def test_nemo_parts_that_no_sound_has(tmp_path: Path, values: str, message: str) -> None:
+    put(tmp_path / "train.jsonl", f'{{"audio_filepath": "a.wav", "text": "eins", {values}}}\n')
+    with pytest.raises(ManifestError, match=message):
+        nemo.prepare(tmp_path, tmp_path)
 
 
 def test_commonvoice(corpus: Any, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from layouts import IAM, alto_xml, make_page, make_unipen, page_line, page_xml, people, picture, put, told
 
+import data
 from data import alto, cut, iam, iamondb, lines, page, unipen
 from recognizer import image, ink
 from recognizer.errors import InputError, ManifestError, RecognizerError
@@ -121,6 +122,17 @@ def test_lines_without_folders_keep_pages_apart(tmp_path: Path) -> None:
     parts = lines.prepare(tmp_path / "l", tmp_path)
     assert len(parts["train"]) == len(parts["val"]) == 2
     assert len({row.text.split("_")[1] for row in parts["val"] if row.text}) == 1
+
+
+def test_one_page_cannot_be_parted_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "l/ms_1_01.gt.txt", "one\n"), put(tmp_path / "l/ms_1_01.tif")
+    put(tmp_path / "p/p.xml", page_xml("p.png", page_line("10,20 130,20 130,50 10,50", "x")))
+    picture(tmp_path / "p/p.png")
+    for recipe, name in ((lines, "l"), (page, "p")):
+        assert data.run(recipe.prepare, [str(tmp_path / name), "--out", str(tmp_path / "out")]) == 1
+        (said,) = [line for line in capsys.readouterr().err.splitlines() if "it/s" not in line and "page/s" not in line]
+        assert said.startswith(f"{tmp_path / name}: all there is is of one page") and "train and val" in said
+        assert not (tmp_path / "out").exists()
 
 
 def test_lines_as_the_makers_split_them(corpus: Any, tmp_path: Path) -> None:

@@ -81,6 +81,22 @@ def step(*batches, consistency=0.0, **given):
     return {name: before[name] - weight.detach() for name, weight in model.named_parameters()}
 
 
+@pytest.mark.parametrize("stages", ["fit validate fit", "validate fit", "test fit validate"])
+def test_validation_stands_anywhere_around_training_and_changes_nothing(stages):
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    rows = torch.utils.data.DataLoader([batch("ab", "ba")], batch_size=None)
+
+    def learnt(stages, **given):
+        model = network()
+        for stage in stages.split():
+            trainer = lightning.Trainer(accelerator="cpu", max_epochs=2, enable_model_summary=False, **quiet, **given)
+            getattr(trainer, stage)(model, *([rows, rows] if stage == "fit" else [rows]))
+        return dict(model.named_parameters())
+
+    plain = learnt(" ".join(stage for stage in stages.split() if stage == "fit"), limit_val_batches=0)
+    assert all(torch.equal(weight, plain[name]) for name, weight in learnt(stages).items())
+
+
 def norm(gradients):
     return float(torch.nn.utils.get_total_norm(list(gradients.values())))
 

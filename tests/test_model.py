@@ -181,6 +181,7 @@ def test_other_files_are_refused_by_name(tmp_path, make, message):
         ({"layer": "blsmt"}, ConfigError, "did you mean 'blstm'"),
         ({"layer": {"name": "lcblstm", "chunks": 8}}, ConfigError, r"model.layer.chunks.*did you mean 'chunk'"),
         ({"depth": 0}, ConfigError, "model.depth: is 0"),
+        ({"projection": -1}, ConfigError, "model.projection: is -1"),
         ({"lr": -1.0}, ConfigError, "model.lr"),
         ({"lr": float("nan")}, ConfigError, "model.lr"),
         ({"weight_decay": -1.0}, ConfigError, "model.weight_decay: is -1.0"),

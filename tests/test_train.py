@@ -107,6 +107,9 @@ def test_without_arguments_it_learns_the_embedded_numbers(tmp_path, monkeypatch)
         (["--trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches: is 0; use at least 1"),
         (["--trainer.check_val_every_n_epoch=0"], "trainer.check_val_every_n_epoch: is 0"),
         (["--trainer.val_check_interval=99"], "trainer.val_check_interval: is 99, and an epoch has 3 batches"),
+        (["--trainer.accelerator=foo"], "trainer.accelerator: is foo, and Lightning says"),
+        (["--name=../0.wav/x"], "--name: "),
+        (["--model.projection=-1"], "model.projection: is -1"),
         (["--trainer.devices=-7"], "trainer.devices: is -7, and Lightning says"),
         (["--trainer.strategy=nope"], "trainer.strategy: is nope, and Lightning says"),
         (["--trainer.max_time=abc"], "trainer.max_time: is abc, and Lightning says"),
@@ -125,6 +128,11 @@ def test_mistakes_are_named_in_one_line(flags, capsys, monkeypatch, wrong, messa
     assert main([*flags, *wrong]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert said[-1].startswith("error: ") and message in said[-1]
+
+
+def test_without_a_front_end_it_reads_speech(flags):
+    trainer = train([*(flag for flag in flags if "frontend" not in flag), "--trainer.fast_dev_run=true"])
+    assert trainer.lightning_module.frontend.name == trainer.datamodule.frames.name == "speech"
 
 
 def test_our_own_errors_keep_their_traceback(flags, monkeypatch):
