@@ -117,7 +117,8 @@ def test_of_a_folder_the_commonest_kind_is_read(capsys: pytest.CaptureFixture[st
         tiny.line(tmp_path / f"{place}.png", place)
     tiny.ink(tmp_path / "a.json")
     assert main([str(tmp_path)]) == 0
-    assert "pen" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "model pen" not in told and "passed over: 1 for 'pen'" in told
     assert main([str(tmp_path), str(tmp_path / "a.json")]) == 0
     assert "model pen" in capsys.readouterr().err
 
