@@ -9,10 +9,27 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.environments import SLURMEnvironment  # type: ignore[attr-defined]
 
-from recognizer.errors import ConfigError
+from recognizer.errors import ConfigError, nearest
 
 PRECISIONS = ("32", "32-true", "16", "16-mixed", "bf16", "bf16-mixed")
 """Those in which the weights stay in single precision, and the loss with them."""
+
+
+RATES = ("wer", "cer", "mer", "wil", "loss", "blank", "phones")
+LOGGED = {f"val_{rate}" for rate in RATES} | {f"train_{part}_epoch" for part in ("loss", "phones", "views")}
+"""What an epoch ends with, and the best model may be chosen by."""
+
+
+def heeded(name: str, monitor: str | None) -> None:
+    """See that `best` or `stop` heeds what there is.
+
+    Raises:
+        ConfigError: nothing of that name is logged.
+    """
+    if monitor is not None and monitor not in LOGGED:
+        raise ConfigError(
+            f"{name}.monitor", f"is {monitor!r}, and nothing of that name is logged", nearest(monitor, LOGGED)
+        )
 
 
 def check(trainer: Any) -> None:

@@ -65,6 +65,8 @@ class _CLI(LightningCLI):
         self.trainer_defaults["callbacks"] = beside
         trainer = self.config.trainer
         flags.check(trainer)
+        for name in ("best", "stop"):
+            flags.heeded(name, self.config[name].monitor)
         if trainer.logger is None or trainer.logger is True:
             home = Path(trainer.default_root_dir or "runs") / self.config.name
             kept = {"save_dir": str(home.parent), "name": home.name, "version": _number(home)}

@@ -11,6 +11,7 @@ from test_configs import data
 
 from recognizer import manifest, samples
 from recognizer.corpus import Corpus
+from recognizer.flags import LOGGED
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
 from recognizer.train import main, train
@@ -34,6 +35,8 @@ def test_a_run_leaves_checkpoints_logs_and_settings(flags, tmp_path, capsys):
     assert (folder / "config.yaml").is_file() and list(folder.glob("events.out.tfevents.*"))
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
+    more = {"val_phones", "train_phones_epoch", "train_views_epoch"}  # of a second output and a second view
+    assert {name for name in rows[0] if name.startswith(("val_", "train_")) and "_step" not in name} == LOGGED - more
     for name in ("train_loss_epoch", "val_loss", "val_cer", "val_wer", "val_mer", "val_wil", "val_blank"):
         found = [float(row[name]) for row in rows if row[name]]
         assert len(found) == 2 and all(map(math.isfinite, found)), name
@@ -103,6 +106,8 @@ def test_without_arguments_it_learns_the_embedded_numbers(tmp_path, monkeypatch)
         (["--trainer.overfit_batches=1"], "use --overfit true"),
         (["--trainer.enable_checkpointing=false"], "trainer.enable_checkpointing: is false, and a run is kept in its"),
         (["--trainer.barebones=true"], "trainer.barebones: is true"),
+        (["--best.monitor=val_ceer"], "best.monitor: is 'val_ceer', and nothing of that name is logged; did you mean"),
+        (["--stop.monitor=speed"], "stop.monitor: is 'speed', and nothing of that name is logged; choose one of"),
         (["--trainer.accelerator=gpu"], "trainer.accelerator: is gpu, and torch finds none"),
         (["--trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches: is 0; use at least 1"),
         (["--trainer.check_val_every_n_epoch=0"], "trainer.check_val_every_n_epoch: is 0"),
