@@ -160,7 +160,7 @@ class Finder:
 
 def alone(where: object, kind: str) -> ManifestError:
     """There is one group only, and nothing to hold out."""
-    what = f"all there is is of one {kind}, and none can be held out to validate on"
+    what = f"holds one {kind} only, and none can be held out to validate on"
     return ManifestError(where, what, f"add a {kind}, or give train and val of their own, see --help")
 
 

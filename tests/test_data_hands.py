@@ -131,7 +131,7 @@ def test_one_page_cannot_be_parted_and_nothing_is_written(tmp_path: Path, capsys
     for recipe, name in ((lines, "l"), (page, "p")):
         assert data.run(recipe.prepare, [str(tmp_path / name), "--out", str(tmp_path / "out")]) == 1
         (said,) = [line for line in capsys.readouterr().err.splitlines() if "it/s" not in line and "page/s" not in line]
-        assert said.startswith(f"{tmp_path / name}: all there is is of one page") and "train and val" in said
+        assert said.startswith(f"{tmp_path / name}: holds one page only") and "train and val" in said
         assert not (tmp_path / "out").exists()
 
 
