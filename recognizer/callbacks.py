@@ -16,8 +16,8 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
-from recognizer.corpus import learnt
 from recognizer.errors import ConfigError
+from recognizer.sampler import learnt
 
 
 class Settings(lightning.Callback):
@@ -46,20 +46,6 @@ class Chance(lightning.Callback):
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         drawn = numpy.random.SeedSequence([self.seed, trainer.current_epoch, batch_idx, trainer.global_rank])
         torch.manual_seed(int(drawn.generate_state(1, numpy.uint64)[0] >> 1))
-
-
-class Accumulated(lightning.Callback):
-    """Keeps whole steps only: gradients that were accumulated since the last one are gone with a crash.
-
-    So a checkpoint counts their batches as never begun, and they come again.
-    """
-
-    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        whole, progress = learnt(trainer), checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-        if progress["current"]["processed"] > whole:
-            for kind, count in progress["current"].items():
-                progress["total"][kind] -= count - whole
-                progress["current"][kind] = whole
 
 
 class Frozen(lightning.Callback):

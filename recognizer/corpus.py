@@ -21,20 +21,13 @@ from recognizer.frontends import Frontend
 from recognizer.packed import Packed
 from recognizer.part import Files, Listed, Loader, Part
 from recognizer.pronunciations import Pronunciations
-from recognizer.sampler import Draws, Plan
+from recognizer.sampler import Draws, Plan, learnt
 from recognizer.samples import SAMPLES
 
 log = logging.getLogger(__name__)
 
 WORKERS = 8
 """Processes that read for one GPU at most, where nobody says how many."""
-
-
-def learnt(trainer: lightning.Trainer) -> int:
-    """How many batches of its epoch are in the weights; those accumulated since the last step are not."""
-    progress: Any = trainer.fit_loop.epoch_loop.batch_progress.current
-    done: int = progress.processed
-    return done if done >= trainer.num_training_batches else done - done % trainer.accumulate_grad_batches
 
 
 class Corpus(lightning.LightningDataModule):

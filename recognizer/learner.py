@@ -15,6 +15,7 @@ from recognizer.average import Average
 from recognizer.batch import HOLLOW, Batch
 from recognizer.errors import ConfigError
 from recognizer.optimiser import OPTIMISERS
+from recognizer.sampler import learnt
 from recognizer.schedule import Halving, schedules
 from recognizer.scorer import Scorer
 
@@ -129,7 +130,15 @@ class Learner(Scorer):
             self._average.swap(averaged)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The average goes where the model's weights are looked for; what only training needs, beside it."""
+        """The average goes where the model's weights are looked for; what only training needs, beside it.
+
+        Batches accumulated since the last step count as never begun, as in `Corpus.state_dict`, and come again.
+        """
+        whole, progress = learnt(self.trainer), checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        if progress["current"]["processed"] > whole:
+            for kind, count in progress["current"].items():
+                progress["total"][kind] -= count - whole
+                progress["current"][kind] = whole
         if self._average is not None:
             averaged, learning = self._average.pair
             checkpoint["state_dict"] = {**checkpoint["state_dict"], **averaged}

@@ -6,7 +6,7 @@ import abc
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy
 from numpy.typing import NDArray
@@ -201,3 +201,12 @@ def filled(
             bins.append([index])
             longest = size
     return bins
+
+
+def learnt(trainer: Any) -> int:
+    """How many batches of its epoch are in the weights of a Lightning trainer's model.
+
+    Those that were accumulated since the last step are not: their gradients are in no checkpoint.
+    """
+    done: int = trainer.fit_loop.epoch_loop.batch_progress.current.processed
+    return done if done >= trainer.num_training_batches else done - done % trainer.accumulate_grad_batches

@@ -21,7 +21,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException  # 
 
 from recognizer import flags, memory, pretrained, trials
 from recognizer.arguments import begun, continued, folder, named
-from recognizer.callbacks import Accumulated, Best, Chance, Frozen, Last, Settings, Terminated, Wait
+from recognizer.callbacks import Best, Chance, Frozen, Last, Settings, Terminated, Wait
 from recognizer.corpus import Corpus
 from recognizer.errors import ConfigError, RecognizerError, nearest
 from recognizer.model import Recognizer
@@ -61,7 +61,7 @@ class _CLI(LightningCLI):
         # Kept before the run folder is written into it: a run that goes on gets a folder of its own.
         settings = self.parser.dump(self.config, skip_link_targets=True, skip_none=False)
         given = self.config
-        beside = [Settings(settings), Chance(given.seed), Frozen(given.freeze), Accumulated(), Wait(), Terminated()]
+        beside = [Settings(settings), Chance(given.seed), Frozen(given.freeze), Wait(), Terminated()]
         self.trainer_defaults["callbacks"] = beside
         trainer = self.config.trainer
         flags.check(trainer)
