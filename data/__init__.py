@@ -15,6 +15,7 @@ from typing import Any
 
 from recognizer import manifest
 from recognizer.errors import ConfigError, ManifestError, RecognizerError
+from recognizer.lines import content
 from recognizer.manifest import Utterance
 
 Parts = dict[str, list[Utterance]]
@@ -110,10 +111,7 @@ def listed(path: Path, what: str) -> list[str]:
     Raises:
         ManifestError: it is missing or is not UTF-8; `what` says which corpus and layout was looked for.
     """
-    try:
-        text = need(path, what).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(path, f"cannot be read as UTF-8 text ({error})", f"give the folder of {what}") from error
+    text = content(need(path, what), ManifestError, f"give the folder of {what}")
     return [line for line in text.splitlines() if line.strip()]
 
 

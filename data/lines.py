@@ -13,6 +13,7 @@ from pathlib import Path
 
 from data import IMAGES, Finder, Parts, alone, apart, need, run
 from recognizer.errors import ManifestError
+from recognizer.lines import content
 from recognizer.manifest import Utterance
 
 WHAT = f"line images ({' '.join(IMAGES)}) with x.gt.txt beside each x.png, in train/ and val/ or all in one"
@@ -56,10 +57,7 @@ def read(folder: Path) -> list[Utterance]:
 
 
 def _text(truth: Path) -> str:
-    try:
-        return " ".join(truth.read_text(encoding="utf-8-sig").split())
-    except UnicodeDecodeError as error:
-        raise ManifestError(truth, f"is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
+    return " ".join(content(truth, ManifestError).split())
 
 
 def _page(path: str) -> str:

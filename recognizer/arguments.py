@@ -11,6 +11,7 @@ from pathlib import Path
 
 from recognizer import pretrained
 from recognizer.errors import CheckpointError, ConfigError, nearest
+from recognizer.lines import content
 from recognizer.network import opened
 from recognizer.resuming import SHAPE
 
@@ -81,15 +82,6 @@ def named(arguments: list[str]) -> list[str]:
             else:
                 known = [path.stem for path in folder().glob("*.yaml")]
                 raise ConfigError("--config", f"there is no file {name!r}", nearest(name, known))
-            _check(Path(path))
+            content(path, ConfigError, "check the rights")
         out.append(argument)
     return out
-
-
-def _check(path: Path) -> None:
-    try:
-        path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(str(path), f"is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(str(path), f"cannot be opened ({error.strerror})", "check the rights") from error

@@ -1,35 +1,54 @@
-"""A text file, plain or gzipped, in UTF-8 -> its lines; errors of the kind that its reader asks for."""
+"""A text file in UTF-8 -> its content, or its lines, plain or gzipped; errors of the kind that its reader asks for."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from recognizer.errors import RecognizerError
+Error = Callable[[str | Path, str, str], Exception]
+"""Makes what is raised out of the place, what is wrong there, and the way out: a kind of RecognizerError."""
 
 
-def read(path: str | Path, error: type[RecognizerError], wanted: str) -> Iterator[str]:
+def content(path: str | Path, error: Error, remedy: str = "check the path and the rights") -> str:
+    """All of a plain file, without a byte order mark.
+
+    Args:
+        error: the kind of what is raised.
+        remedy: what to do where it cannot be opened.
+
+    Raises:
+        Exception: of the kind `error`: it cannot be opened, or is not UTF-8.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as reason:
+        raise error(path, f"is not UTF-8 text (byte {reason.start})", "save it as UTF-8") from reason
+    except OSError as reason:
+        raise error(path, f"cannot be opened ({reason.strerror})", remedy) from reason
+
+
+def read(path: str | Path, error: Error, wanted: str) -> Iterator[str]:
     """The lines, without their ends and without a byte order mark.
 
     Args:
-        error: what is raised.
+        error: the kind of what is raised.
         wanted: what stands in such a file, for messages: "one word a line".
 
     Raises:
-        RecognizerError: of the kind `error`: it cannot be opened, unpacked or decoded, then with the line.
+        Exception: of the kind `error`: it cannot be opened, unpacked or decoded, then with the line.
     """
     remedy = f"give a text file, plain or gzipped, with {wanted}"
     try:
-        content = Path(path).read_bytes()
-        if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
+        data = Path(path).read_bytes()
+        if data.startswith(b"\x1f\x8b"):
+            data = gzip.decompress(data)
     except (EOFError, zlib.error, gzip.BadGzipFile) as reason:
         raise error(path, f"cannot be unpacked ({reason})", remedy) from reason
     except OSError as reason:
         raise error(path, f"cannot be opened ({reason.strerror})", remedy) from reason
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
         try:
             yield line.decode()
         except UnicodeDecodeError:

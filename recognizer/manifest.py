@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from recognizer.errors import ManifestError, nearest
+from recognizer.lines import content
 
 COLUMNS = ("path", "text", "start", "end", "duration", "speaker")
 
@@ -42,12 +43,7 @@ def read(path: str | Path) -> list[Utterance]:
         ManifestError: no such file, not UTF-8, no `path` column, an unknown column, or a row that cannot be read.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        raise ManifestError(path, f"cannot be opened ({error.strerror})", "check the path") from error
-    except UnicodeDecodeError as error:
-        raise ManifestError(path, f"is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
+    lines = content(path, ManifestError, "check the path").split("\n")
     columns = lines[0].rstrip("\r").split("\t")
     for column in columns:
         if column not in COLUMNS:

@@ -11,6 +11,7 @@ from pathlib import Path
 from recognizer import manifest
 from recognizer.errors import ConfigError
 from recognizer.inputs import STDIN, Request, refused
+from recognizer.lines import content
 from recognizer.manifest import Utterance
 
 
@@ -44,7 +45,7 @@ class References:
             what = f"{given!r} is a folder"
             raise ConfigError("--reference", what, "give a text, a file of text or a manifest")
         if os.path.isfile(given):  # as above
-            text = _content(Path(given))
+            text = content(given, ConfigError)
             self._lines = text.splitlines() if count > 1 else [text]
         elif given.lower().endswith(".txt") or (_pathlike(given) and not re.search(r"\s", given)):
             raise ConfigError("--reference", f"there is no file {given!r}", "check the path")
@@ -66,7 +67,7 @@ class References:
             return self._listed.get(_key(request.utterance))
         if request.utterance.text is not None:
             return request.utterance.text
-        return next((_content(path) for path in beside(request) if os.path.isfile(path)), None)
+        return next((content(path, ConfigError) for path in beside(request) if os.path.isfile(path)), None)
 
     def all(self, requests: Sequence[Request]) -> Iterator[str | ConfigError | None]:
         """For each request its reference, or why it cannot be read; None, too, for what cannot be read itself."""
@@ -92,7 +93,7 @@ def listed(given: str) -> list[str]:
         ConfigError: there are none, or the file cannot be read.
     """
     if os.path.isfile(given):  # as for references
-        lines = _content(Path(given)).splitlines()
+        lines = content(given, ConfigError).splitlines()
     elif _pathlike(given) and "," not in given:
         raise ConfigError(given, "there is no such file of words", "check the path")
     else:
@@ -117,12 +118,3 @@ def beside(request: Request) -> list[Path]:
     path = Path(request.utterance.path)
     whole = request.name != STDIN and os.path.exists(path) and request.utterance.start is request.utterance.end is None
     return [path.with_suffix(".gt.txt"), path.with_suffix(".txt")] if whole else []
-
-
-def _content(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(path, f"is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(path, f"cannot be opened ({error.strerror})", "check the path and the rights") from error
