@@ -6,6 +6,8 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from recognizer import cores
+
 if TYPE_CHECKING:
     from recognizer.alphabet import Alphabet
     from recognizer.corpus import Corpus
@@ -35,6 +37,8 @@ if "OMP_WAIT_POLICY" not in os.environ:
     # Threads of GNU's OpenMP, which torch brings, spin while they wait for one another: beside a second busy process
     # that made both of them many times slower. It must be said before torch is loaded (docs/LOG.md).
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+if cores.quota() is not None:  # of a container; torch sees all cores of the machine, and its threads would be halted
+    os.environ.setdefault("OMP_NUM_THREADS", str(cores.count()))
 
 
 def __getattr__(name: str) -> Any:

@@ -5,15 +5,33 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 Place = tuple[str, frozenset[int]]
 """The name of a machine, and cores of it."""
+GROUPS = Path("/sys/fs/cgroup")
+QUOTAS = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+"""Where Linux, by the second and the first version of its control groups, tells a container's share of processor time:
+so many microseconds of each period. https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu"""
 
 
 def place() -> Place:
     """Where this process may run: not all cores are its own under SLURM, in a container or with taskset."""
     every = range(os.cpu_count() or 1)
-    return socket.gethostname(), frozenset(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else every)
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else every
+    return socket.gethostname(), frozenset(sorted(mine)[: quota()])
+
+
+def quota() -> int | None:
+    """Cores that all processes of the container may keep busy together, rounded up; None: as many as they see."""
+    for names in QUOTAS:
+        try:
+            used, period = (int(word) for name in names for word in (GROUPS / name).read_text().split())
+        except (OSError, ValueError):  # there is none, or it is "max"
+            continue
+        if used > 0 and period > 0:
+            return -(-used // period)
+    return None
 
 
 def count() -> int:

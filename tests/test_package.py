@@ -67,3 +67,26 @@ def test_threads_that_wait_let_others_work_unless_the_user_says_otherwise(given:
     program = f"import sys, os, recognizer; assert 'torch' not in sys.modules; print(*map(os.environ.get, {names}))"
     command = [sys.executable, "-c", program]
     assert subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip() == found
+
+
+@pytest.mark.parametrize(
+    ("quota", "given", "found"),
+    [(None, {}, "None"), (1, {}, "1"), (1, {"OMP_NUM_THREADS": "3"}, "3")],
+)
+def test_torch_has_no_more_threads_than_a_container_has_cores(
+    quota: int | None, given: dict[str, str], found: str, tmp_path: Path
+) -> None:
+    if quota:
+        (tmp_path / "cpu.max").write_text(f"{quota * 100_000} 100000\n")
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | given
+    program = f"""
+import pathlib, os
+real = pathlib.Path.read_text
+def read(path, *rest, **more):
+    return real(pathlib.Path({str(tmp_path)!r}) / path.name if "cgroup" in str(path) else path, *rest, **more)
+pathlib.Path.read_text = read
+import recognizer
+print(os.environ.get("OMP_NUM_THREADS"))
+"""
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip() == found
