@@ -1,9 +1,11 @@
 """Digits by many voices -> corpora for configs/english.yaml and configs/fsdd.yaml.
 
-    python benchmarks/voices.py cut CHECKPOINT       the digits in corpora/an4/train.tsv, found by forced alignment
+    python benchmarks/voices.py cut CHECKPOINT       the digits that people say in the training corpora of SENTENCES,
+                                                     found by forced alignment
     python benchmarks/voices.py espeak               eSpeak NG, 616 voices
     python benchmarks/voices.py quick                short and cut close: eSpeak NG and Flite, about 0.3 s each
     python benchmarks/voices.py people               the many of benchmarks/people.py, cut close
+    python benchmarks/voices.py learners             the same people with the sounds of other languages
     python benchmarks/voices.py kokoro FOLDER        Kokoro-82M (Apache-2.0), 50 voices and blends of two
 
 They write corpora/digits_NAME/train.tsv. Nobody of Free Spoken Digits is heard in any. `flite` is Debian's package of
@@ -38,8 +40,16 @@ SAYINGS = {  # in Kokoro's letters, American and British
     "four": ["fˈɔɹ", "fˈɔː"], "five": ["fˈIv"], "six": ["sˈɪks"], "seven": ["sˈɛvən", "sˈɛvn"], "eight": ["ˈAt"],
     "nine": ["nˈIn"],
 }  # fmt: skip
+FOREIGN = {  # the same by speakers of other languages, as far as an American voice has their sounds
+    "zero": ["zˈɛɹO", "sˈɛɹO", "zˈiɹO", "sˈiɹO"], "one": ["wˈɑn", "wˈan", "vˈʌn", "wˈɔn"], "two": ["tˈu", "dˈu"],
+    "three": ["tɹˈi", "sɹˈi", "fɹˈi", "dɹˈi"], "four": ["fˈɔɹ", "fˈOɹ", "fˈɔɹə", "fˈO"],
+    "five": ["fˈIv", "fˈIf", "fˈaiv", "fˈaif", "fˈIb"], "six": ["sˈiks", "sˈis", "zˈiks", "sˈik"],
+    "seven": ["sˈɛvɛn", "sˈɛfən", "zˈɛvən", "sˈɛbɛn"], "eight": ["ˈAt", "ˈɛt", "ˈAd"],
+    "nine": ["nˈIn", "nˈain", "nˈInə"],
+}  # fmt: skip
 WORDS = list(SAYINGS)
-COUNTS = {"espeak": 1000, "quick": 1300, "people": 4000, "kokoro": 400}
+SENTENCES = ("an4", "speechocean762", "librispeech", "kathleen", "asterisk_en")
+COUNTS = {"espeak": 1000, "quick": 1300, "people": 4000, "learners": 3000, "kokoro": 400}
 SURE = 0.3  # confidence of a word below which its place is not believed
 BEFORE, AFTER = 0.25, 0.35  # most seconds that are kept beside a word
 FAINT = (2.7, 4.7)  # powers of ten below the loudest moment at which a quick word is cut
@@ -51,7 +61,7 @@ OPENING, CLOSING = 0.3, 0.45  # the same, for the pause at the beginning and at 
 def main() -> int:
     """Make the corpus that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["cut", "espeak", "quick", "people", "kokoro"])
+    parser.add_argument("kind", choices=["cut", "espeak", "quick", "people", "learners", "kokoro"])
     parser.add_argument("source", nargs="?", type=Path, help="a checkpoint, or the folder of Kokoro")
     parser.add_argument("--count", type=int, help=f"recordings to make (default: {COUNTS})")
     options = parser.parse_args()
@@ -64,6 +74,8 @@ def main() -> int:
         utterances = quick(folder, count)
     elif options.kind == "people":
         utterances = crowd(folder, count)
+    elif options.kind == "learners":
+        utterances = learners(folder, count)
     elif not options.source:
         parser.error("this needs a source")
     elif options.kind == "cut":
@@ -75,8 +87,9 @@ def main() -> int:
 
 
 def cut(checkpoint: Path) -> Iterator[Utterance]:
-    """The digits of AN4's training speakers, each from the middle of the pause before it to that of the one behind."""
-    heard = manifest.read(Path("corpora/an4/train.tsv"))
+    """The digits of training speakers, each from the middle of the pause before it to that of the one behind."""
+    named = [one for name in SENTENCES for one in manifest.read(Path(f"corpora/{name}/train.tsv"))]
+    heard = [one for one in named if set(WORDS) & set((one.text or "").lower().split())]
     model = Recognizer.load(checkpoint)
     for utterance, answer in zip(tqdm(heard), reading.alignments(model, heard, 24_000), strict=True):
         if isinstance(answer, RecognizerError):
@@ -144,11 +157,22 @@ def crowd(folder: Path, count: int) -> Iterator[Utterance]:
         chance = numpy.random.default_rng([13, index])
         person, text = people.drawn(chance, bool(chance.random() < 0.4)), WORDS[index % len(WORDS)]
         person = dataclasses.replace(person, pace=person.pace * chance.uniform(0.8, 1.6))
-        said = people.spoken(
-            str(chance.choice(SAYINGS[text][:2])) + str(chance.choice([".", "!", "?", ","])), person, chance
-        )
+        sounds = str(chance.choice([saying for saying in SAYINGS[text] if "ː" not in saying]))  # not said as written
+        said = people.spoken(sounds + str(chance.choice([".", "!", "?", ","])), person, chance)
         wave = voice.say(said, person, chance)
         yield trimmed(wave, people.RATE, chance, folder / f"{index:05d}.wav", text, f"person{index:05d}")
+
+
+def learners(folder: Path, count: int) -> Iterator[Utterance]:
+    """Each digit by another grown person, with the sounds of another language, quick and cut close."""
+    voice = people.Voice()
+    for index in tqdm(range(count)):
+        chance = numpy.random.default_rng([14, index])
+        person, text = people.drawn(chance, False), WORDS[index % len(WORDS)]
+        person = dataclasses.replace(person, pace=person.pace * chance.uniform(0.8, 1.6))
+        said = str(chance.choice(FOREIGN[text])) + str(chance.choice([".", "!", "?", ","]))
+        wave = voice.say(said, person, chance)
+        yield trimmed(wave, people.RATE, chance, folder / f"{index:05d}.wav", text, f"learner{index:05d}")
 
 
 def trimmed(
