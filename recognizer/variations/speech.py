@@ -19,7 +19,7 @@ LEAST = RATE // 100  # samples; what is shorter stays as it is
 CUT = 0.3  # share of the utterances whose ends are cut
 EQUALISED = 0.7  # share heard through another microphone
 OCTAVES = (0, 125, 250, 500, 1000, 2000, 4000, 8000)  # Hz
-BAND = ((0, 300), (3300, 4000))  # Hz; between which the edges of a telephone's band lie
+BAND = ((0, 300), (2600, 4000))  # Hz; between which the edges of a telephone's band lie, also of a muffled one
 SILENT = -80.0  # dB
 OPEN = (15.0, 45.0)  # dB below the loudest moment, where a gate shuts
 SHUT = (10.0, 60.0)  # dB that it then takes away
@@ -38,11 +38,11 @@ class Speech(Variation[Tensor]):
         noise: a folder of sound files of which a stretch is added to `noise_share` of the utterances.
         noise_share: see `noise`.
         equaliser: dB; standard deviation of the gain at each octave, in seven tenths of the utterances.
-        telephone: share of the utterances that are cut to a telephone's band, up to 3.3 to 4 kHz.
+        telephone: share of the utterances that are cut to a telephone's band, up to 2.6 to 4 kHz, where an s is lost.
         hiss: share of the utterances to which noise made on the spot is added, from a bright hiss to a deep rumble,
             half the times before the microphone and telephone, half behind them.
         gate: share of the utterances whose quiet moments are made quieter still, as telephones do to what they take for
-            noise: weak consonants go, too.
+            noise: weak consonants go, too; half the times the device's own hiss then hides that they are gone.
         snr: dB, least and most; mean power of the utterance over that of `noise` or `hiss`.
         gain: dB; quieter by up to this, or louder by up to half of it; none, for normalised features do not know it.
 
@@ -98,10 +98,13 @@ class Speech(Variation[Tensor]):
             wave = self._hissed(wave, chance)
         if self.equaliser or self.telephone:
             wave = self._heard(wave, chance)
+        gating = chance.random() if self.gate else 1.0
+        if gating < self.gate / 2:
+            wave = _gated(wave, chance)
         if self.hiss / 2 <= hissing < self.hiss:
             wave = self._hissed(wave, chance)
-        if self.gate and chance.random() < self.gate:
-            wave = gated(wave, chance.uniform(*OPEN), chance.uniform(*SHUT))
+        if self.gate / 2 <= gating < self.gate:
+            wave = _gated(wave, chance)
         if self.gain:
             wave = wave * numpy.float32(10 ** (chance.uniform(-self.gain, self.gain / 2) / 20))
         return signal if wave is given else torch.from_numpy(wave)
@@ -150,6 +153,11 @@ def filtered(wave: Wave, octaves: Sequence[float] | None = None, low: float = 0.
     spectrum *= torch.from_numpy(10 ** (gain / 20)).float()
     out: Wave = torch.fft.irfft(spectrum, size)[: len(wave)].numpy()
     return out
+
+
+def _gated(wave: Wave, chance: numpy.random.Generator) -> Wave:
+    """Behind a gate as there are many."""
+    return gated(wave, chance.uniform(*OPEN), chance.uniform(*SHUT))
 
 
 def gated(wave: Wave, threshold: float, depth: float) -> Wave:
