@@ -36,7 +36,10 @@ from recognizer.variations import VARIATIONS
 HERE = Path(__file__).parent / "results"
 SMALL = ("--model.depth=2", "--model.width=128")
 QUIET = ("--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false", "--trainer.logger=false")
-TRIED = {"jitter": 0.02, "dropped": 0.5, "gain": 6.0, "telephone": 0.25, "gate": 0.5}
+TRIED = {
+    "gain": 6.0, "telephone": 0.25, "gate": 0.5, "jitter": 0.02, "dropped": 0.5,
+    "shear": 0.3, "blur": 1.0, "contrast": 0.5,
+}  # fmt: skip
 """Amounts of what is off by default; folders are named on the command line."""
 HEAD = "| data.vary | masks | CER % | WER % | change of CER, points | seeds | minutes |"
 

@@ -208,7 +208,11 @@ def test_what_cannot_be_is_refused_by_name(name: str, given: dict[str, Any], mes
 
 
 def test_what_was_never_shown_to_help_is_off() -> None:
-    for name, kinds in {"speech": ["rooms", "noise", "gate"], "pen": ["jitter", "dropped"]}.items():
+    for name, kinds in {
+        "speech": ["rooms", "noise", "gate"],
+        "pen": ["jitter", "dropped"],
+        "line": ["shear", "blur", "contrast"],
+    }.items():
         member = variations.build(name, True)
         assert not any(getattr(member, kind) for kind in kinds)
 

@@ -41,15 +41,15 @@ class Line(Variation[Pixels]):
 
     def __init__(
         self,
-        shear: float = 0.3,
+        shear: float = 0.0,
         tilt: float = 0.02,
         stretch: float = 0.15,
         size: float = 0.15,
         move: float = 0.05,
         wave: float = 0.0625,
         thickness: float = 0.7,
-        blur: float = 1.0,
-        contrast: float = 0.5,
+        blur: float = 0.0,
+        contrast: float = 0.0,
         noise: float = 14.0,
     ) -> None:
         check({"shear": (shear, 2), "tilt": (tilt, 0.2), "stretch": (stretch, 0.9), "size": (size, 0.9)})
