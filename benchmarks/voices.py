@@ -1,4 +1,4 @@
-"""Digits by many voices -> corpora for configs/english.yaml and configs/fsdd.yaml.
+"""Digits by many voices -> corpora for configs/english.yaml, close.yaml and fsdd.yaml.
 
     python benchmarks/voices.py cut CHECKPOINT       the digits that people say in the training corpora of SENTENCES,
                                                      found by forced alignment
@@ -40,6 +40,8 @@ SAYINGS = {  # in Kokoro's letters, American and British
     "four": ["fˈɔɹ", "fˈɔː"], "five": ["fˈIv"], "six": ["sˈɪks"], "seven": ["sˈɛvən", "sˈɛvn"], "eight": ["ˈAt"],
     "nine": ["nˈIn"],
 }  # fmt: skip
+AMERICAN = {word: [said for said in sayings if "ː" not in said] for word, sayings in SAYINGS.items()}
+"""Those that the American voice of people.py says as they are written."""
 FOREIGN = {  # the same by speakers of other languages, as far as an American voice has their sounds
     "zero": ["zˈɛɹO", "sˈɛɹO", "zˈiɹO", "sˈiɹO"], "one": ["wˈɑn", "wˈan", "vˈʌn", "wˈɔn"], "two": ["tˈu", "dˈu"],
     "three": ["tɹˈi", "sɹˈi", "fɹˈi", "dɹˈi"], "four": ["fˈɔɹ", "fˈOɹ", "fˈɔɹə", "fˈO"],
@@ -73,9 +75,9 @@ def main() -> int:
     elif options.kind == "quick":
         utterances = quick(folder, count)
     elif options.kind == "people":
-        utterances = crowd(folder, count)
+        utterances = crowd(folder, count, "person", AMERICAN, 13, 0.4)
     elif options.kind == "learners":
-        utterances = learners(folder, count)
+        utterances = crowd(folder, count, "learner", FOREIGN, 14, 0.0)
     elif not options.source:
         parser.error("this needs a source")
     elif options.kind == "cut":
@@ -147,32 +149,18 @@ def quick(folder: Path, count: int) -> Iterator[Utterance]:
         yield trimmed(wave, rate, chance, path, text, f"flite-{voice}")
 
 
-def crowd(folder: Path, count: int) -> Iterator[Utterance]:
-    """Each digit by another person, four of ten with an accent, quicker than in a sentence, half by telephone.
-
-    What is cut close after it went through a telephone has often lost the consonants at its ends.
-    """
+def crowd(
+    folder: Path, count: int, name: str, sayings: dict[str, list[str]], seed: int, accented: float
+) -> Iterator[Utterance]:
+    """Each digit by another person, so many with an accent, quicker than in a sentence, cut close."""
     voice = people.Voice()
     for index in tqdm(range(count)):
-        chance = numpy.random.default_rng([13, index])
-        person, text = people.drawn(chance, bool(chance.random() < 0.4)), WORDS[index % len(WORDS)]
+        chance = numpy.random.default_rng([seed, index])
+        person, text = people.drawn(chance, bool(accented and chance.random() < accented)), WORDS[index % len(WORDS)]
         person = dataclasses.replace(person, pace=person.pace * chance.uniform(0.8, 1.6))
-        sounds = str(chance.choice([saying for saying in SAYINGS[text] if "ː" not in saying]))  # not said as written
-        said = people.spoken(sounds + str(chance.choice([".", "!", "?", ","])), person, chance)
-        wave = voice.say(said, person, chance)
-        yield trimmed(wave, people.RATE, chance, folder / f"{index:05d}.wav", text, f"person{index:05d}")
-
-
-def learners(folder: Path, count: int) -> Iterator[Utterance]:
-    """Each digit by another grown person, with the sounds of another language, quick and cut close."""
-    voice = people.Voice()
-    for index in tqdm(range(count)):
-        chance = numpy.random.default_rng([14, index])
-        person, text = people.drawn(chance, False), WORDS[index % len(WORDS)]
-        person = dataclasses.replace(person, pace=person.pace * chance.uniform(0.8, 1.6))
-        said = str(chance.choice(FOREIGN[text])) + str(chance.choice([".", "!", "?", ","]))
-        wave = voice.say(said, person, chance)
-        yield trimmed(wave, people.RATE, chance, folder / f"{index:05d}.wav", text, f"learner{index:05d}")
+        sounds = str(chance.choice(sayings[text])) + str(chance.choice([".", "!", "?", ","]))
+        wave = voice.say(people.spoken(sounds, person, chance), person, chance)
+        yield trimmed(wave, people.RATE, chance, folder / f"{index:05d}.wav", text, f"{name}{index:05d}")
 
 
 def trimmed(
