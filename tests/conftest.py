@@ -1,11 +1,20 @@
-"""What holds for every test: one thread, the same chance each time; and corpora to be had by their names."""
+"""What holds for every test: one thread, the same chance each time; no compiled code reads or writes beside an array;
+and corpora to be had by their names."""
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
 
+# Numba heeds it once it is imported, and takes code that was kept without it for the same: hence a place of its own.
+os.environ |= {
+    "NUMBA_BOUNDSCHECK": "1",
+    "NUMBA_CACHE_DIR": str(Path(__file__).parent.parent / ".pytest_cache" / "numba"),
+}
+
+# isort: split
 import hypothesis
 import numpy
 import pytest

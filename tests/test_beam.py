@@ -97,6 +97,19 @@ def test_so_it_is_in_scripts_without_spaces(models: dict[str, NGram], kind: str,
         compare(decoder, judge, chance(1, 6, 4, seed))
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("kind", ["words", "characters"])
+def test_so_it_is_with_shorter_n_grams(tmp_path: Path, order: int, kind: str, closed: bool) -> None:
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    spelt = ["--characters"] if kind == "characters" else []
+    assert lm.main([str(tmp_path / "text.txt"), "--output", str(tmp_path / "lm"), "--order", str(order), *spelt]) == 0
+    model, labels = NGram.read(tmp_path / "lm"), ["", *"ab A"]
+    settings = {"weight": 0.7, "bonus": 0.5, "unknown": -3.0, "lexicon": LEXICON if closed else None}
+    judge = Judge(labels, model, kind, **settings)
+    compare(Beam(labels, lm=model, **settings, **EVERYTHING), judge, chance(1, 5, 5, seed=0))
+
+
 def compare(decoder: Beam, judge: Judge, matrix: Tensor) -> None:
     """Hold what a wide beam finds against every text that the matrix can hold."""
     found = {h.labels: h for h in decoder.decode(matrix, torch.tensor([matrix.shape[1]]))[0]}

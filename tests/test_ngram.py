@@ -148,6 +148,12 @@ def test_a_unigram_model_and_one_without_marks(tmp_path: Path) -> None:
     assert model.ask(0, "c") == (-100 * math.log(10), 0)  # as KenLM
 
 
+def test_a_text_begins_a_unigram_model_with_nothing_behind_it(tmp_path: Path) -> None:
+    text = b"\\data\\\nngram 1=3\n\\1-grams:\n-99\t<s>\n-0.5\t</s>\n-0.3\ta\n\\end\\\n"
+    model = NGram.read(file(tmp_path, text))
+    assert model.start == 0 and ten(model.sentence(["a"])) == pytest.approx([-0.3, -0.5])
+
+
 def test_a_pruned_model_backs_off_over_missing_endings(tmp_path: Path) -> None:
     model = NGram.read(file(tmp_path, PRUNED))  # "<s> big house" stays, "big house" has gone
     assert ten(model.sentence(["big", "house"])) == pytest.approx([-0.2, -0.05, -0.9], abs=1e-5)

@@ -74,6 +74,7 @@ def rows(loader):
     return found
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker")  # on one core
 @pytest.mark.parametrize("given", [{}, {"workers": 2, "window": 2}, {"lower": True, "frontend": {"margin": 0.05}}])
 def test_they_give_the_same_utterances_and_frames_as_the_manifest(table, packed, given):
     given = {**given, "frontend": {"name": "speech", "bands": 16, **given.get("frontend", {})}}

@@ -61,8 +61,9 @@ class NGram:
 
     @property
     def start(self) -> int:
-        """The state in which a text begins."""
-        return self.index.get(BEGIN, -1) + 1
+        """The state in which a text begins: what n-grams can follow, so the empty context if all are of one token."""
+        node = self.index.get(BEGIN, -1) + 1
+        return node if node < self.top else int(self.suffix[node])
 
     def ask(self, state: int, token: str) -> tuple[float, int]:
         """ln p(token | state) and the state behind it; a token that is not listed counts as `<unk>`.
