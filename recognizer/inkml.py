@@ -83,11 +83,14 @@ def _tag(node: Element) -> str:
 def _traces(node: Element, context: str | None = None) -> list[tuple[Element, str | None]]:
     """All traces below `node`, each with the reference to the context that holds there."""
     found: list[tuple[Element, str | None]] = []
-    for child in node:
+    waiting = [(child, context) for child in reversed(node)]
+    while waiting:  # groups may lie deeper in each other than Python's stack is
+        child, around = waiting.pop()
+        here = child.get("contextRef", around)
         if _tag(child) == "trace":
-            found.append((child, child.get("contextRef", context)))
+            found.append((child, here))
         elif _tag(child) == "traceGroup":
-            found += _traces(child, child.get("contextRef", context))
+            waiting += [(inner, here) for inner in reversed(child)]
     return found
 
 

@@ -184,6 +184,12 @@ def test_inkml_groups_are_items(tmp_path: Path) -> None:
     assert len(ink.items(one)) == 1 and len(points(one)) == 2
 
 
+def test_inkml_groups_lie_in_each_other_as_deep_as_they_like(tmp_path: Path) -> None:
+    deep = "<traceGroup>" * 20_000 + "<trace>0 0, 9 9</trace>" + "</traceGroup>" * 20_000
+    path = put(tmp_path / "a.inkml", f'<ink><trace>0 0</trace><traceGroup contextRef="#c">{deep}</traceGroup></ink>')
+    assert points(path) == [[[0, 0]], [[0, 0], [9, -9]]]
+
+
 SEGMENTS = """.COORD X Y
 .X_POINTS_PER_INCH 254
 .Y_POINTS_PER_MM 20
