@@ -113,13 +113,15 @@ def ways(config: str, folders: dict[str, str | None]) -> list[Way]:
     more = {name: amount for name, amount in (TRIED | folders).items() if name in member.kinds and not usual[name]}
     more = {name: amount for name, amount in more.items() if amount}  # no folder was named
     amounts = {name: usual[name] for name in member.kinds if usual[name]} | more
+    on = {kind: usual[kind] for kind in member.kinds}  # written out, so that a run is known by what it did
     found = [Way("none", False, False, "")]
     found += [Way(kind, member.off() | {kind: amount}, False, "none") for kind, amount in amounts.items()]
-    found += [Way("defaults", True, False, "none")]
+    found += [Way("defaults", on, False, "none")]
     if "augment" not in data:
-        return [*found, *(Way(f"defaults, {kind}", {kind: more[kind]}, False, "defaults") for kind in more)]
-    found += [Way("masks", False, True, "none"), Way("defaults, masks", True, True, "none")]
-    return [*found, *(Way(f"defaults, masks, {kind}", {kind: more[kind]}, True, "defaults, masks") for kind in more)]
+        return [*found, *(Way(f"defaults, {kind}", on | {kind: more[kind]}, False, "defaults") for kind in more)]
+    found += [Way("masks", False, True, "none"), Way("defaults, masks", on, True, "none")]
+    beside = [Way(f"defaults, masks, {kind}", on | {kind: more[kind]}, True, "defaults, masks") for kind in more]
+    return [*found, *beside]
 
 
 def chosen(found: list[Way], only: list[str] | None) -> list[Way]:
