@@ -4,8 +4,9 @@
 
 For each speaker: manifests without that speaker (data.fsdd), a training by configs/fsdd.yaml, beside the voices of
 voices.py, that begins with CHECKPOINT (which must not have heard any of them), and what its last epoch reads of the
-speaker's recordings: greedily, and with a beam that may only write the ten words. No epoch is chosen by the speaker,
-but the settings of fsdd.yaml were, with an eye on these four. A speaker whose training is finished, runs/fsdd-SPEAKER,
+speaker's recordings: greedily, and with a beam that may only write the ten words; each file by itself, and after
+getting accustomed to the speaker (transcribe.py --per-speaker, no text is told). No epoch is chosen by the speaker, but
+the settings of fsdd.yaml were, with an eye on these four. A speaker whose training is finished, runs/fsdd-SPEAKER,
 is not trained again.
 """
 
@@ -26,11 +27,15 @@ from origin import origin, table
 
 from recognizer import Recognizer, manifest, reading
 from recognizer.arguments import folder
-from recognizer.decoders import Beam, Decoder
+from recognizer.decoders import Beam
 from recognizer.metrics import Counts
+from recognizer.speakers import Speakers
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-HEAD = "| left out | recordings | greedy WER % | greedy CER % | ten words only, WER % | most often misread |"
+HEAD = (
+    "| left out | recordings | greedy WER % | ten words only, WER % | per speaker: greedy WER % | ten words only, WER %"
+    " | most often misread then |"
+)
 
 
 def main() -> int:
@@ -42,7 +47,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/digits.md"))
     options, flags = parser.parse_known_args()  # what is not known here is for train.py
     torch.set_num_threads(1)
-    rows, sums = [], [Counts(), Counts()]
+    rows, sums = [], [Counts()] * 4
     for speaker in options.speakers:
         checkpoint = trained(options.source, speaker, options.base, flags)
         counts, misread, size = measured(checkpoint, Path(f"corpora/fsdd/{speaker}/val.tsv"))
@@ -78,28 +83,29 @@ def call(*arguments: str) -> None:
 
 
 def measured(checkpoint: Path, table: Path) -> tuple[list[Counts], Counter[str], int]:
-    """Counts of the greedy reading and of the closed one, what the closed one takes for what, number of recordings."""
+    """Counts of the greedy reading and of the closed one, of each file by itself and then of both per speaker; what the
+    last takes for what; number of recordings."""
     model = Recognizer.load(checkpoint)
     utterances = manifest.read(table)
     closed = Beam(model.alphabet, lexicon={word: [word] for word in WORDS})
-    decoders: list[Decoder] = [model.greedy, closed]
-    counts, misread = [Counts(), Counts()], Counter[str]()
-    for place, decoder in enumerate(decoders):
-        answers = reading.transcripts(model, utterances, decoder, 24_000)
-        for utterance, answer in zip(utterances, answers, strict=True):
-            assert utterance.text and not isinstance(answer, Exception), answer
-            counts[place] += Counts.of(utterance.text, answer.text)
-            if decoder is closed and answer.text != utterance.text:
-                misread[f"{utterance.text} as {answer.text}"] += 1
+    counts: list[Counts] = []
+    misread = Counter[str]()
+    for hearing in (None, Speakers(model.frontend, utterances)):
+        for decoder in (model.greedy, closed):
+            answers = reading.transcripts(model, utterances, decoder, 24_000, hearing)
+            counts.append(Counts())
+            for utterance, answer in zip(utterances, answers, strict=True):
+                assert utterance.text and not isinstance(answer, Exception), answer
+                counts[-1] += Counts.of(utterance.text, answer.text)
+                if hearing and decoder is closed and answer.text != utterance.text:
+                    misread[f"{utterance.text} as {answer.text}"] += 1
     return counts, misread, len(utterances)
 
 
 def row(speaker: str, size: int, counts: list[Counts], misread: Counter[str]) -> str:
     """One line of the table."""
-    greedy, closed = counts
     listed = ", ".join(f"{pair} x {count}" for pair, count in misread.most_common(3))
-    rates = f"{100 * greedy.wer:.1f} | {100 * greedy.cer:.1f} | {100 * closed.wer:.1f}"
-    return f"| {speaker} | {size} | {rates} | {listed} |"
+    return f"| {speaker} | {size} | {' | '.join(f'{100 * one.wer:.1f}' for one in counts)} | {listed} |"
 
 
 def document(rows: list[str]) -> str:

@@ -29,6 +29,7 @@ from recognizer.layers import LAYERS, STEMS, Layer
 from recognizer.manifest import Utterance
 from recognizer.output import Output
 from recognizer.pronunciations import Pronunciations, written
+from recognizer.speakers import Speakers
 from recognizer.transcript import Transcript
 
 log = logging.getLogger(__name__)
@@ -219,22 +220,29 @@ class Network(nn.Module):
         return pad(list(rows)).to(self.device), torch.tensor([len(row) for row in rows], device=self.device)
 
     def transcribe(
-        self, paths: str | Path | Sequence[str | Path], decoder: Decoder | None = None, batch_frames: int = 24_000
+        self,
+        paths: str | Path | Sequence[str | Path],
+        decoder: Decoder | None = None,
+        batch_frames: int = 24_000,
+        per_speaker: bool = False,
     ) -> list[Transcript]:
         """What stands in the files, in their order; a file of several items gives one transcript for each.
 
         Args:
             decoder: if none is given, the beam that it has advice for, or else the greedy one.
             batch_frames: frames that the network reads at once, padding counted in.
+            per_speaker: each folder's files are of one speaker, to whose voice it gets accustomed first.
 
         Raises:
             InputError: a file cannot be read.
+            ConfigError: `per_speaker`, and the front end can make no use of it.
         """
         named = [paths] if isinstance(paths, str | Path) else paths
         utterances = [Utterance(item) for path in named for item in self.frontend.items(str(path))]
         answers = []
         model, decoder = (self, decoder) if decoder else self.usual
-        for answer in reading.transcripts(model, utterances, decoder, batch_frames):
+        hearing = Speakers(self.frontend, utterances) if per_speaker else None
+        for answer in reading.transcripts(model, utterances, decoder, batch_frames, hearing):
             if isinstance(answer, RecognizerError):
                 raise answer
             answers.append(answer)

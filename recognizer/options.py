@@ -55,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
         help="what should be read: a text, a file with a line for each input, or a manifest; without it the texts of"
         " manifests and the .gt.txt or .txt files beside the inputs are taken",
     )  # fmt: skip
+    made.add_argument(
+        "--per-speaker", action="store_true",
+        help="get accustomed to each speaker first: every file is read once more, and what a speaker's files have in"
+        " common, the microphone and the voice, is taken away; better for short words. Speakers are those that a"
+        " manifest names; where none is named, all files of a folder are one speaker's",
+    )  # fmt: skip
     made.add_argument("--errors", action="store_true", help="show reference and text word by word where they differ")
     made.add_argument("--device", default="auto", help="auto (default: cuda if there is one), cpu, cuda, cuda:1, ...")
     made.add_argument(

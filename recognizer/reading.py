@@ -29,6 +29,8 @@ READINGS, ENOUGH = 20, 10
 where there are no more."""
 
 T = TypeVar("T")
+Hearing = Callable[[Utterance], Frontend[Any]]
+"""The front end to read an utterance with, where it is not the model's own: as `Speakers`."""
 
 
 class Model(Protocol):
@@ -79,7 +81,7 @@ class _Job(Generic[T]):
 
 
 def transcripts(
-    model: Model, utterances: Iterable[Utterance], decoder: Decoder, budget: int
+    model: Model, utterances: Iterable[Utterance], decoder: Decoder, budget: int, hearing: Hearing | None = None
 ) -> Iterator[Transcript | RecognizerError]:
     """One answer for each utterance, in their order, each as soon as it and all before it are ready.
 
@@ -89,21 +91,24 @@ def transcripts(
         model: a Recognizer, on any device.
         decoder: reads the texts out of the network's answers.
         budget: frames of a batch, padding counted in; what is longer goes alone.
+        hearing: which front end reads an utterance; None: the model's.
 
     Raises:
         DecoderError: the network gave something else than probabilities.
     """
-    for job in _jobs(model, utterances, decoder.decode, budget):
+    for job in _jobs(model, utterances, decoder.decode, budget, hearing):
         yield job.error or _read(model, job)
 
 
-def alignments(model: Model, utterances: Iterable[Utterance], budget: int) -> Iterator[Transcript | RecognizerError]:
+def alignments(
+    model: Model, utterances: Iterable[Utterance], budget: int, hearing: Hearing | None = None
+) -> Iterator[Transcript | RecognizerError]:
     """As `transcripts`, of the texts that the utterances have: where the words and characters of each stand.
 
     An utterance whose text is missing, empty, outside the alphabet, or too long for its frames is answered with an
     error.
     """
-    for job in _jobs(model, utterances, _rows, budget):
+    for job in _jobs(model, utterances, _rows, budget, hearing):
         try:
             answer = job.error or _placed(model, job)
         except RecognizerError as error:
@@ -111,9 +116,11 @@ def alignments(model: Model, utterances: Iterable[Utterance], budget: int) -> It
         yield answer
 
 
-def matrices(model: Model, utterances: Iterable[Utterance], budget: int) -> Iterator[list[Tensor] | RecognizerError]:
+def matrices(
+    model: Model, utterances: Iterable[Utterance], budget: int, hearing: Hearing | None = None
+) -> Iterator[list[Tensor] | RecognizerError]:
     """As `transcripts`: for each utterance the log-probabilities [T', A] of its pieces one after the other."""
-    for job in _jobs(model, utterances, _rows, budget):
+    for job in _jobs(model, utterances, _rows, budget, hearing):
         yield job.error or job.answers
 
 
@@ -124,13 +131,17 @@ def _rows(log_probs: Tensor, lengths: Tensor) -> list[Tensor]:
 
 
 def _jobs(
-    model: Model, utterances: Iterable[Utterance], read: Callable[[Tensor, Tensor], list[T]], budget: int
+    model: Model,
+    utterances: Iterable[Utterance],
+    read: Callable[[Tensor, Tensor], list[T]],
+    budget: int,
+    hearing: Hearing | None,
 ) -> Iterator[_Job[T]]:
     """The utterances, when what `read` makes of a batch's log-probabilities is there for all of their pieces."""
     queue: deque[_Job[T]] = deque()
     waiting: list[_Piece[T]] = []
     held = 0
-    for piece in _pieces(model.frontend, utterances, queue):
+    for piece in _pieces(hearing or (lambda _: model.frontend), utterances, queue):
         waiting.append(piece)
         held += piece.length
         if held >= AHEAD * budget:
@@ -139,9 +150,10 @@ def _jobs(
     yield from _done(model, queue, waiting, read, budget)
 
 
-def _pieces(frontend: Frontend[Any], utterances: Iterable[Utterance], queue: deque[_Job[T]]) -> Iterator[_Piece[T]]:
+def _pieces(hearing: Hearing, utterances: Iterable[Utterance], queue: deque[_Job[T]]) -> Iterator[_Piece[T]]:
     """Opens one file after the other; each new job joins the queue."""
     for utterance in utterances:
+        frontend = hearing(utterance)
         job = _Job[T](utterance)
         queue.append(job)
         try:

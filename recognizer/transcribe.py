@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from recognizer.inputs import Request
     from recognizer.manifest import Utterance
     from recognizer.network import Network
-    from recognizer.reading import Model
+    from recognizer.reading import Hearing, Model
     from recognizer.references import References
     from recognizer.scores import Scores
     from recognizer.transcript import Transcript
@@ -97,9 +97,11 @@ def _read(options: argparse.Namespace, models: Models, requests: Sequence[Reques
 
     readers = {name: _reader(options, model) for name, model in models.items()}
 
-    def read(name: str, utterances: Iterator[Utterance]) -> Iterator[Transcript | RecognizerError]:
+    def read(name: str, utterances: Sequence[Utterance]) -> Iterator[Transcript | RecognizerError]:
         model, decoder = readers[name]
-        return reading.transcripts(model, utterances, decoder, options.batch_frames)
+        return reading.transcripts(
+            model, utterances, decoder, options.batch_frames, _hearing(options, model, utterances)
+        )
 
     output = Output(options, requests)
     wanted = list(references.all(requests))  # before anything is written that could be taken for one
@@ -135,8 +137,9 @@ def _align(options: argparse.Namespace, models: Models, requests: Sequence[Reque
     from recognizer import reading
     from recognizer.targets import Output
 
-    def place(name: str, utterances: Iterator[Utterance]) -> Iterator[Transcript | RecognizerError]:
-        return reading.alignments(models[name], utterances, options.batch_frames)
+    def place(name: str, utterances: Sequence[Utterance]) -> Iterator[Transcript | RecognizerError]:
+        hearing = _hearing(options, models[name], utterances)
+        return reading.alignments(models[name], utterances, options.batch_frames, hearing)
 
     output = Output(options, requests)
     failed = False
@@ -157,7 +160,9 @@ def _tune(options: argparse.Namespace, models: Models, requests: Sequence[Reques
     read, beam = _beam(options, model)
     beam.nbest = 1  # no confidences are asked for
     files, texts, failed = [], [], False
-    for _, request, answer in _answered(requests, reading.matrices(read, _utterances(requests), options.batch_frames)):
+    utterances = [request.utterance for request in requests if not request.error]
+    answers = reading.matrices(read, utterances, options.batch_frames, _hearing(options, model, utterances))
+    for _, request, answer in _answered(requests, answers):
         if isinstance(answer, RecognizerError):
             failed = True
         elif not model.alphabet.normalise(request.utterance.text or ""):
@@ -205,10 +210,6 @@ def _answered(
             yield place, request, answer
 
 
-def _utterances(requests: Sequence[Request]) -> Iterator[Utterance]:
-    return (request.utterance for request in requests if not request.error)
-
-
 def _kind(request: Request) -> str:
     from recognizer import frontends
 
@@ -216,15 +217,26 @@ def _kind(request: Request) -> str:
 
 
 def _each(
-    models: Models, requests: Sequence[Request], work: Callable[[str, Iterator[Utterance]], Iterator[T]]
+    models: Models, requests: Sequence[Request], work: Callable[[str, Sequence[Utterance]], Iterator[T]]
 ) -> Iterator[T]:
     """What each model makes of the files of its kind, in the order of all; `work` is told the model's name."""
 
     def of(name: str) -> Iterator[T]:
-        return work(name, (one.utterance for one in requests if not one.error and _kind(one) == name))
+        return work(name, [one.utterance for one in requests if not one.error and _kind(one) == name])
 
     answers = {name: of(name) for name in models}
     return (next(answers[_kind(request)]) for request in requests if not request.error)
+
+
+def _hearing(options: argparse.Namespace, model: Model, utterances: Sequence[Utterance]) -> Hearing | None:
+    """Who speaks in the files, if it is asked for."""
+    if not options.per_speaker:
+        return None
+    from recognizer.speakers import Speakers
+
+    speakers = Speakers(model.frontend, utterances)
+    say(f"accustomed to {len(speakers)} speaker(s)")
+    return speakers
 
 
 def _greedily(readings: Readings, read: Model, model: Network) -> str:

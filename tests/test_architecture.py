@@ -71,6 +71,7 @@ LADDER: dict[str, int] = {
     "options": 3,
     "part": 3,
     "reading": 3,
+    "speakers": 3,
     "variations": 3,
     "kneserney": 3,
     "mixture": 3,

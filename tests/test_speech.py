@@ -11,7 +11,9 @@ import torchaudio
 
 from recognizer import sound
 from recognizer.errors import ConfigError, InputError
+from recognizer.frontends import speech
 from recognizer.frontends.speech import Speech
+from recognizer.variations.speech import filtered
 
 
 def tone(seconds=1.2, rate=16_000, seed=0):
@@ -73,6 +75,46 @@ def test_average_speech_keeps_the_spectrum_of_a_short_word_and_fades_from_a_long
     assert short_beside > 0.3 and long_beside < short_beside / 10
     wave = torch.from_numpy(tone(40.0))
     assert (beside.frames(wave) - alone.frames(wave))[:, :30].abs().mean() < 0.15  # where the tone has any power
+
+
+def whisper(seed):
+    """0.4 s of noise that is loud in other bands for each seed."""
+    chance = numpy.random.default_rng(seed)
+    return torch.from_numpy(filtered(chance.normal(0, 0.1, 6400).astype(numpy.float32), chance.normal(0, 6, 8)))
+
+
+def test_whoever_is_unknown_sounds_as_ever():
+    frontend, wave = Speech(prior=1.0, floor=60.0, margin=0.12), torch.from_numpy(tone(0.4))
+    assert torch.equal(frontend.accustomed([]).frames(wave), frontend.frames(wave))
+
+
+def test_a_microphone_is_of_little_matter_once_it_is_known():
+    frontend = Speech(prior=1.0, floor=60.0)
+    here = [whisper(seed) for seed in range(20)]
+    there = [torch.from_numpy(filtered(wave.numpy(), octaves=(9, 6, -6, -3, 3, -6, 3, 6))) for wave in here]
+
+    def distance(one, other):
+        return torch.stack([one.frames(a) - other.frames(b) for a, b in zip(here, there, strict=True)]).abs().mean()
+
+    known = frontend.accustomed(iter(here)), frontend.accustomed(iter(there))
+    assert distance(*known) < 0.35 * distance(frontend, frontend)
+    assert distance(frontend, known[1]) > distance(*known)  # each is at home with its own microphone alone
+
+
+def test_average_speech_has_no_accent():
+    """A voice whose bands are those of AVERAGE leaves the frames as they are, but for what average speech weighs."""
+    frontend = Speech(prior=1.0)
+    usual = numpy.interp(speech.places(80), numpy.linspace(0, 1, len(speech.AVERAGE)), speech.AVERAGE)
+    energy = torch.from_numpy(usual).float()[:, None].expand(80, 50)
+    frontend.energy = lambda signal: (energy, energy.min())
+    known = frontend.accustomed([torch.zeros(1)] * 100)
+    torch.testing.assert_close(known._voice, torch.full((80, 1), known._voice.mean().item()), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("settings", [{}, {"features": "mfcc", "prior": 1.0}])
+def test_there_is_nothing_to_get_accustomed_to_where_each_utterance_is_normal_by_itself(settings):
+    with pytest.raises(ConfigError, match=r"mean 0 by itself; leave it out, or train with frontend\.prior"):
+        Speech(**settings).accustomed([])
 
 
 @pytest.mark.parametrize("features", ["mel", "mfcc"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy
 from torch import Tensor
 
-from recognizer.errors import InputError
+from recognizer.errors import ConfigError, InputError
 
 Signal = TypeVar("Signal")
 
@@ -66,6 +67,15 @@ class Frontend(abc.ABC, Generic[Signal]):
     @abc.abstractmethod
     def frames(self, signal: Signal) -> Tensor:
         """float32 [T, F], finite, T >= 1, margins counted in."""
+
+    def accustomed(self, signals: Iterable[Signal]) -> Frontend[Signal]:
+        """This front end as it is for someone of whom these signals are, all of one person and device.
+
+        Raises:
+            ConfigError: it can make no use of knowing who it was; by default none can.
+        """
+        what = f"a front end for {self.name!r} files knows no people"
+        raise ConfigError("per speaker", what, "leave it out; it is for speech")
 
     @abc.abstractmethod
     def length(self, path: str, start: float | None = None, end: float | None = None) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import logging
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy
@@ -25,6 +27,9 @@ LONGEST = 60.0  # seconds that are read at once: a network that looks both ways 
 QUIET = 30  # frames over which loudness is averaged to find a pause; a stop consonant is shorter
 LEAST_DEVIATION = 1.0  # nat; real speech has 2 to 4 in every band, so that the noise of a silent file is not blown up
 USUAL_DEVIATION = 2.5  # nat, within a band of speech
+AVERAGE = (0.4, 2.2, 2.4, 2.3, 1.3, 0.4, -0.1, -0.2, -0.2, -0.3, -0.1, -0.5, -0.7, -1.5, -2.0, -2.3, -2.5)
+"""Average speech, in nat above its mean, at places evenly spaced in mel (`benchmarks/average_speech.py`)."""
+FAMILIAR = 3.0  # times as long as `prior` does the average of someone count whose voice is known
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +84,7 @@ class Speech(Frontend[Tensor]):
             RATE, n_fft=512, win_length=WINDOW, hop_length=HOP, f_min=20.0, n_mels=bands
         )
         self._dct = torchaudio.functional.create_dct(coefficients, bands, norm="ortho")
+        self._voice = torch.zeros(bands, 1)
         self._told: set[tuple[int, int]] = set()
 
     @property
@@ -102,8 +108,33 @@ class Speech(Frontend[Tensor]):
             return super().alone(path)
         return *sound.cut(path, start, end), None, None
 
-    def frames(self, signal: Tensor) -> Tensor:
-        """float32 [ceil(N / 160) + 2 M, F]; M frames of margin."""
+    def accustomed(self, signals: Iterable[Tensor]) -> Speech:
+        """For a speaker who said these, [N_i] each: what sets him and his microphone apart is taken from every frame.
+
+        The mean spectrum of all that he said, less that of average speech, is subtracted (cepstral mean subtraction,
+        Atal 1974), smoothed by `prior` seconds without any difference. What is left is average speech, and that counts
+        up to three times as long beside an utterance's own frames: a short word keeps its spectrum.
+
+        Raises:
+            ConfigError: every utterance is normalised by itself alone, so there is nothing to get accustomed to.
+        """
+        if self.features != "mel" or not self.prior:
+            what = "the model brings every band of an utterance to mean 0 by itself"
+            raise ConfigError("per speaker", what, "leave it out, or train with frontend.prior, such as 1.0, on mel")
+        total, count = torch.zeros_like(self._voice), 0
+        for signal in signals:
+            energy, _ = self.energy(signal)
+            total += (energy - energy.mean()).sum(dim=1, keepdim=True)
+            count += energy.shape[1]
+        average = numpy.interp(places(len(total)), numpy.linspace(0, 1, len(AVERAGE)), AVERAGE)
+        share = count / (count + self.prior)
+        other = copy.copy(self)
+        other.prior = self.prior * (1 + (FAMILIAR - 1) * share)
+        other._voice = share * (total / max(1, count) - torch.from_numpy(average).float()[:, None])
+        return other
+
+    def energy(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+        """Logarithms of mel energies, float32 [bands, ceil(N / 160)], and the floor to which they are raised, []."""
         count = -(-len(signal) // HOP)
         # Zeros at both ends, so that short files need no special case.
         padded = torch.nn.functional.pad(signal, (WINDOW, WINDOW + HOP))
@@ -111,7 +142,12 @@ class Speech(Frontend[Tensor]):
         power = self._mel(padded)[:, first : first + count] + FLOOR
         loudest = power.mean(dim=0).topk(-(-count // 5)).values.mean()
         least = (loudest * 10 ** (-self.floor / 10)).clamp_min(FLOOR).log()
-        energy = torch.nn.functional.pad(power.log().clamp_min(least), (self.margin, self.margin), value=float(least))
+        return power.log().clamp_min(least), least
+
+    def frames(self, signal: Tensor) -> Tensor:
+        """float32 [ceil(N / 160) + 2 M, F]; M frames of margin."""
+        energy, least = self.energy(signal)
+        energy = torch.nn.functional.pad(energy, (self.margin, self.margin), value=float(least)) - self._voice
         if self.features == "mfcc":
             cepstra = self._dct.T @ energy
             deltas = torchaudio.functional.compute_deltas(cepstra[None])[0]
@@ -167,3 +203,8 @@ class Speech(Frontend[Tensor]):
         hum = chance.uniform(0, 2) * numpy.sin(2 * numpy.pi * chance.choice([50, 60]) / RATE * numpy.arange(count))
         wave = (rumble + hum) * 10 ** chance.uniform(-5, -1)
         return torch.from_numpy(wave.astype(numpy.float32))
+
+
+def places(bands: int) -> numpy.ndarray:
+    """Where the middles of mel bands lie, from 0 (20 Hz) to 1 (8 kHz), evenly spaced: [bands]."""
+    return numpy.arange(1, bands + 1) / (bands + 1)
