@@ -101,6 +101,13 @@ def test_a_microphone_is_of_little_matter_once_it_is_known():
     assert distance(frontend, known[1]) > distance(*known)  # each is at home with its own microphone alone
 
 
+@pytest.mark.parametrize("samples", [1, 4000])
+def test_silence_has_nobodys_voice(samples):
+    frontend = Speech(prior=1.0, floor=60.0, margin=0.12)
+    known = frontend.accustomed([whisper(1)] * 10)
+    assert known.frames(torch.zeros(samples)).abs().max() < 1e-4
+
+
 def test_average_speech_has_no_accent():
     """A voice whose bands are those of AVERAGE leaves the frames as they are, but for what average speech weighs."""
     frontend = Speech(prior=1.0)

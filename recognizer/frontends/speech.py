@@ -147,7 +147,9 @@ class Speech(Frontend[Tensor]):
     def frames(self, signal: Tensor) -> Tensor:
         """float32 [ceil(N / 160) + 2 M, F]; M frames of margin."""
         energy, least = self.energy(signal)
-        energy = torch.nn.functional.pad(energy, (self.margin, self.margin), value=float(least)) - self._voice
+        energy = torch.nn.functional.pad(energy, (self.margin, self.margin), value=float(least))
+        if (energy > least).any():  # nobody's voice colours silence
+            energy = energy - self._voice
         if self.features == "mfcc":
             cepstra = self._dct.T @ energy
             deltas = torchaudio.functional.compute_deltas(cepstra[None])[0]
