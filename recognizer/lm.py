@@ -1,13 +1,15 @@
 """Texts -> a word or character n-gram model: python -m recognizer.lm TEXT... --output lm.npz.
 
 A file .npz holds the arrays that the beam decoder asks, and opens at once; an ARPA file is read by other programs, too.
-With `--mix`, texts of one's own have their share in what a model of many others says.
+With `--mix`, texts of one's own have their share in what a model of many others says; a model may stand for either.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import gzip
+import itertools
 import logging
 import lzma
 import sys
@@ -79,7 +81,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--prune", type=int, default=0, metavar="N", help="leave out n-grams of 3 tokens and more seen N times or less"
     )
-    mix = "a model of other texts, not pruned, of which every probability takes this share: --mix 0.3 mine.tsv"
+    mix = (
+        "other texts, whose model is not pruned, or one model, with its share of every probability: --mix 0.3 mine.tsv"
+    )
     made.add_argument("--mix", nargs="+", default=[], metavar=("SHARE", "TEXT"), help=mix)
     return made
 
@@ -89,10 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        models = [text for text in options.texts if text.endswith(MODELS) or binary.is_one(text)]
-        if models and (len(options.texts) > 1 or options.mix):
-            raise ConfigError(models[0], "is a model, and there are texts, too", "give texts only, or one model alone")
-        model = NGram.read(models[0]) if models else built(options)
+        model = built(options)
         if options.output.suffix == ARRAYS:
             model.write(options.output)
         else:
@@ -114,20 +115,39 @@ def built(options: argparse.Namespace) -> NGram:
     if options.order < 1 or options.prune < 0:
         what = f"are {options.order} and {options.prune}"
         raise ConfigError("--order, --prune", what, "give at least 1 and at least 0")
+    tokenised = functools.partial(sentences, characters=options.characters)
     if not options.mix:
-        return kneserney.built(sentences(options.texts, options.characters), options.order, options.prune)
+        return given(options.texts) or kneserney.built(tokenised(options.texts), options.order, options.prune)
     share, *others = options.mix
     try:
         if not others or not 0 < float(share) < 1:
             raise ValueError
     except ValueError:
-        remedy = "give a share between 0 and 1, and texts behind it"
+        remedy = "give a share between 0 and 1, and texts or a model behind it"
         raise ConfigError("--mix", f"is {' '.join(options.mix)}", remedy) from None
-    many, own = (list(sentences(texts, options.characters)) for texts in (options.texts, others))
-    known = dict.fromkeys(token for words in (*many, *own) for token in words)
-    one = kneserney.built(many, options.order, options.prune, tuple(known))
-    two = kneserney.built(own, options.order, 0, tuple(known))
+    sides, prunes = (options.texts, others), (options.prune, 0)
+    models = [given(side) for side in sides]
+    texts = [[] if model else list(tokenised(side)) for model, side in zip(models, sides, strict=True)]
+    known = dict.fromkeys(token for line in itertools.chain(*texts) for token in line)
+    known |= dict.fromkeys(token for model in models if model for token in model.tokens if token not in OTHER)
+    one, two = (
+        model or kneserney.built(lines, options.order, prune, tuple(known))
+        for model, lines, prune in zip(models, texts, prunes, strict=True)
+    )
     return mixed(one, two, float(share))
+
+
+def given(texts: Sequence[str]) -> NGram | None:
+    """The model that stands in place of texts, if one does.
+
+    Raises:
+        RecognizerError: it cannot be read, or there are texts beside it.
+    """
+    models = [text for text in texts if text.endswith(MODELS) or binary.is_one(text)]
+    if models and len(texts) > 1:
+        remedy = "give texts only, or one model alone, and what it is mixed with behind --mix"
+        raise ConfigError(models[0], "is a model, and there is more beside it", remedy)
+    return NGram.read(models[0]) if models else None
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
-"""Two back-off models of the same tokens -> one, near the weighted mean of their probabilities."""
+"""Two back-off models -> one, near the weighted mean of their probabilities."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recognizer.arpa import LN10, OTHER, Section
 from recognizer.decoders.ngram import NGram, child, suffixes
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 LEAST = 1e-9  # probability that is left for what a context does not list
+NOTHING = -99.0 * LN10  # ln p of a token that only the other model lists
 
 
 @dataclasses.dataclass
@@ -67,15 +70,13 @@ def mixed(one: NGram, two: NGram, share: float) -> NGram:
     """A model that gives every n-gram that either lists (1 - share) p of one + share p of two.
 
     What a context does not list gets what is left for it, by the mixed model of the shorter context (the static
-    interpolation of Stolcke, *SRILM*, 2002, section 3.2).
+    interpolation of Stolcke, *SRILM*, 2002, section 3.2). A token that one of them does not list has no chance in it.
 
     Args:
-        one: a model that lists each token by itself, as those of `kneserney` do.
-        two: another, of the same tokens, listed in the same order.
         share: of the second, between 0 and 1.
     """
-    assert one.tokens == two.tokens, "models of other tokens"
-    size, models = len(one.tokens), (one, two)
+    tokens = tuple(dict.fromkeys(_named(token) for model in (one, two) for token in model.tokens))
+    size, models = len(tokens), (_listing(one, tokens), _listing(two, tokens))
     parts, made, order, top = [Nodes.of(model) for model in models], Nodes.none(size), max(one.order, two.order), 0
     states = [np.zeros(1, np.int64), np.zeros(1, np.int64)]  # of each part, after the tokens of each node made
     places = [np.zeros(len(part.key), np.int64) for part in parts]  # of each part's nodes among those made
@@ -101,4 +102,30 @@ def mixed(one: NGram, two: NGram, share: float) -> NGram:
     token = np.append(-1, made.key[1:] % size).astype(np.int32)
     children = 1 + np.searchsorted(made.key[1:] // size, np.arange(top + 1)).astype(np.int32)
     numbers = made.value.astype(np.float32), made.backoff[:top].astype(np.float32)
-    return NGram(one.tokens, order, top, token, *numbers, made.suffix, children)
+    return NGram(tokens, order, top, token, *numbers, made.suffix, children)
+
+
+def _named(token: str) -> str:
+    """One name for what is not listed."""
+    return OTHER[0] if token in OTHER else token
+
+
+def _listing(model: NGram, tokens: Sequence[str]) -> NGram:
+    """The model as one of these tokens, its own among them."""
+    own = tuple(map(_named, model.tokens))
+    if own == tokens:
+        return model
+    index = {token: number for number, token in enumerate(tokens)}
+    places = np.array([index[token] for token in own], np.int32)
+    rest = np.setdiff1d(np.arange(len(tokens), dtype=np.int32), places)[:, None]
+
+    def sections() -> Iterator[Section]:
+        for length, (grams, numbers) in enumerate(model.sections(), start=1):
+            grams = places[grams]
+            if length == 1:
+                grams = np.concatenate([grams, rest])
+                numbers = np.pad(numbers, ((0, 0), (0, len(rest))))
+                numbers[0, len(own) :] = NOTHING
+            yield grams, numbers
+
+    return NGram.of("the mixture", tuple(tokens), sections())

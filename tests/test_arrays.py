@@ -61,8 +61,9 @@ def test_a_binary_of_kenlm_becomes_arrays_too(texts: Path) -> None:
 def test_what_cannot_be_turned(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build("text.txt", "--output", "lm.arpa") == 0
     for arguments, words in (
-        (("lm.arpa", "text.txt", "--output", "lm.npz"), "there are texts, too"),
-        (("lm.arpa", "--mix", "0.5", "text.txt", "--output", "lm.npz"), "there are texts, too"),
+        (("lm.arpa", "text.txt", "--output", "lm.npz"), "lm.arpa: is a model, and there is more beside it"),
+        (("text.txt", "--mix", "0.5", "text.txt", "lm.arpa", "--output", "lm.npz"), "is a model, and there is more"),
+        (("lm.arpa", "--mix", "0.5", "gone.arpa", "--output", "lm.npz"), "cannot be opened"),
         (("gone.arpa", "--output", "lm.npz"), "cannot be opened"),
         (("text.txt", "--output", "text.txt/lm.npz"), "cannot be written"),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from recognizer import kneserney, lm
-from recognizer.decoders.ngram import NGram
+from recognizer.decoders.ngram import ARRAYS, NGram
 from recognizer.mixture import mixed
 
 WORDS = tuple(f"w{number}" for number in range(9))
@@ -44,6 +45,10 @@ def p(model: NGram, *tokens: str) -> float:
     for place, token in enumerate(tokens[:-1]):
         state = model.start if place == 0 and token == "<s>" else model.ask(state, token)[1]
     return math.exp(model.ask(state, tokens[-1])[0])
+
+
+def same(one: NGram, two: NGram) -> bool:
+    return one.tokens == two.tokens and all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ARRAYS)
 
 
 def listed(model: NGram) -> set[tuple[str, ...]]:
@@ -83,6 +88,50 @@ def test_a_model_mixed_with_itself_stays_the_same(orders: tuple[int, int], prune
     for context in sorted({gram[:-1] for gram in listed(one)}):
         for word in WORDS:
             assert p(both, *context, word) == pytest.approx(p(one, *context, word), rel=1e-4)
+
+
+@pytest.mark.parametrize(("orders", "prune"), CASES)
+def test_models_of_other_words_have_all_words_of_both(orders: tuple[int, int], prune: int) -> None:
+    one = kneserney.built(lines(1, 80, 4), orders[0], prune)
+    other = [[{"w1": "new", "w2": "w0"}.get(word, word) for word in line] for line in lines(2, 15, 7)]
+    two = kneserney.built(other, orders[1])
+    assert {*one.tokens} - {*two.tokens} and {*two.tokens} - {*one.tokens}
+    both = mixed(one, two, 0.3)
+    assert {*both.tokens} == {*one.tokens, *two.tokens} and listed(both) == listed(one) | listed(two)
+
+    def chance(model: NGram, *gram: str) -> float:
+        return p(model, *gram) if gram[-1] in model.index else 0.0
+
+    known = {*one.tokens} & {*two.tokens}  # what stands in a context that a model does not know is <unk> to it
+    for gram in sorted(gram for gram in listed(both) if {*gram[:-1]} <= known and gram[-1] != "<s>"):
+        assert p(both, *gram) == pytest.approx(0.7 * chance(one, *gram) + 0.3 * chance(two, *gram), rel=1e-5), gram
+    words = [token for token in both.tokens if token != "<s>"]
+    for context in sorted({gram[:-1] for gram in listed(both)}):
+        assert sum(p(both, *context, word) for word in words) == pytest.approx(1, abs=1e-5), context
+
+
+def test_a_token_for_what_is_not_listed_has_one_name() -> None:
+    one, two = models((2, 2))
+    named = dataclasses.replace(two, tokens=tuple("<UNK>" if token == "<unk>" else token for token in two.tokens))
+    assert "<UNK>" in named.tokens and same(mixed(one, named, 0.3), mixed(one, two, 0.3))
+
+
+@pytest.mark.parametrize("kind", ["arpa", "arpa.gz", "npz"])
+def test_a_model_can_stand_in_place_of_texts(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, made in (("many", lines(1, 60, 4)), ("mine", [*lines(2, 10, 7), ["new"]])):
+        Path(f"{name}.txt").write_text("".join(" ".join(line) + "\n" for line in made))
+        assert lm.main([f"{name}.txt", "--order", "3", "--output", f"{name}.{kind}"]) == 0
+    for number, (many, mine) in enumerate(
+        itertools.product(("many.txt", f"many.{kind}"), ("mine.txt", f"mine.{kind}"))
+    ):
+        assert lm.main([many, "--mix", "0.4", mine, "--order", "3", "--output", f"{number}.npz"]) == 0
+        model = NGram.read(f"{number}.npz")
+        assert "new" in model.index
+        words = [token for token in model.tokens if token != "<s>"]
+        for context in ((), ("<s>",), ("w1",), ("new",), ("w1", "w4")):
+            assert sum(p(model, *context, word) for word in words) == pytest.approx(1, abs=1e-4)
+    assert same(NGram.read("3.npz"), mixed(NGram.read(f"many.{kind}"), NGram.read(f"mine.{kind}"), 0.4))
 
 
 def test_a_little_text_of_ones_own_helps_with_more_of_its_kind(
