@@ -6,6 +6,7 @@ needs, takes longer to load than all that is here: `Recognizer` is this network 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
@@ -299,7 +300,7 @@ def spoken(path: str | Path) -> Path:
 
 
 def opened(path: str | Path) -> dict[str, Any]:
-    """The content of a checkpoint of this program, checked to be one.
+    """The content of a checkpoint of this program, checked to be one; all settings of its front end are named.
 
     Raises:
         CheckpointError: missing, not a checkpoint, or of another version.
@@ -320,4 +321,7 @@ def opened(path: str | Path) -> dict[str, Any]:
         raise CheckpointError(
             path, f"{found}, this program reads up to version {ROUNDED}", "use a model made by this release"
         )
+    with contextlib.suppress(RecognizerError, KeyError, TypeError):  # what is wrong there, `load` tells
+        settings = checkpoint["hyper_parameters"]
+        settings["frontend"] = frontends.build(settings["frontend"]).config()
     return checkpoint

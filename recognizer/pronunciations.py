@@ -84,7 +84,8 @@ class Pronunciations:
 
     def only(self, words: Iterable[str]) -> Pronunciations:
         """Of these words those that are listed."""
-        return Pronunciations({word: self.listed[word] for word in words if word in self.listed})
+        wanted = frozenset(words)
+        return Pronunciations({word: ways for word, ways in self.listed.items() if word in wanted})
 
     def encode(self, text: str) -> list[int] | None:
         """The labels of a text, each word as it is usually spoken; None if a word is not listed."""

@@ -9,7 +9,7 @@ import tiny
 import torch
 
 from recognizer import blend
-from recognizer.network import FOUND, Network
+from recognizer.network import FOUND, Network, opened
 
 
 @pytest.fixture
@@ -43,6 +43,15 @@ def test_the_mean_of_one_and_of_the_same_twice_is_itself(pair: list[Path]) -> No
     for paths in (pair[1:], pair[1:] * 2):
         made = blend.blend(paths)["state_dict"]
         assert all(torch.equal(made[name], weight) for name, weight in kept.items())
+
+
+def test_a_front_end_of_which_less_was_said_is_the_same(pair: list[Path]) -> None:
+    """Older checkpoints hold only what was given of it."""
+    whole = torch.load(pair[0], weights_only=True)
+    whole["hyper_parameters"]["frontend"] = {"name": "speech", "bands": 20}
+    torch.save(whole, pair[0])
+    assert opened(pair[0])["hyper_parameters"] == opened(pair[1])["hyper_parameters"]
+    assert blend.blend(pair)["hyper_parameters"]["frontend"] == Network.load(pair[1]).frontend.config()
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,12 @@ def test_its_weights_are_those_of_the_file(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_all_settings_of_its_front_end_are_kept(name: str) -> None:
+    held = torch.load(pretrained.find(name), weights_only=True)["hyper_parameters"]["frontend"]
+    assert held == pretrained.load(name).frontend.config() and len(held) > 3
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_its_card_says_whose_data_and_how_good(name: str) -> None:
     text = (pretrained.WEIGHTS / f"{name}.md").read_text(encoding="utf-8")
     said, mark, measured = text.partition("<!-- below")
