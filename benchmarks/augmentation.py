@@ -37,7 +37,7 @@ HERE = Path(__file__).parent / "results"
 SMALL = ("--model.depth=2", "--model.width=128")
 QUIET = ("--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false", "--trainer.logger=false")
 TRIED = {
-    "gain": 6.0, "telephone": 0.245, "gate": 0.5, "jitter": 0.02, "dropped": 0.5,
+    "gain": 6.0, "telephone": 0.245, "gate": 0.5, "rotation": 0.02, "shake": 0.04, "jitter": 0.02, "dropped": 0.5,
     "shear": 0.3, "blur": 1.0, "contrast": 0.5,
 }  # fmt: skip
 """Amounts of what is off by default; folders are named on the command line."""

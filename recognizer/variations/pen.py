@@ -35,11 +35,11 @@ class Pen(Variation[Ink]):
     def __init__(
         self,
         slant: float = 0.15,
-        rotation: float = 0.02,
+        rotation: float = 0.0,
         scale: float = 0.12,
         waver: float = 0.12,
         ripple: float = 0.05,
-        shake: float = 0.04,
+        shake: float = 0.0,
         jitter: float = 0.0,
         dropped: float = 0.0,
     ) -> None:
