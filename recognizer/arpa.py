@@ -26,6 +26,7 @@ Section = tuple[NDArray[np.int32], NDArray[np.float32]]
 """The n-grams of one length as word numbers [N, length] and, as natural logarithms, their values and weights [2, N]."""
 BEGIN, END, OTHER, SPACE = "<s>", "</s>", ("<unk>", "<UNK>"), "<space>"
 LN10 = math.log(10.0)
+NEVER = -99.0 * LN10  # as ARPA files write ln 0
 MISSING = -100.0 * LN10  # ln p of what is not listed where `<unk>` is not, either: what KenLM puts there
 ROUNDING = 1e-3  # how far above 0 a base-10 logarithm may be written
 BLOCK = 1 << 20  # bytes that are read at once

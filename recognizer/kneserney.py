@@ -12,13 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.arpa import BEGIN, END, LN10, OTHER, Section
+from recognizer.arpa import BEGIN, END, NEVER, OTHER, Section
 from recognizer.decoders.ngram import NGram
 from recognizer.errors import ConfigError
 
 USUAL = (0.5, 1.0, 1.5)
 """Discounts of n-grams seen once, twice and more often, where a text is too small to say them itself."""
-NEVER = -99.0 * LN10  # as ARPA files write ln 0
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

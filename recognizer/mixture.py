@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.arpa import LN10, OTHER, Section
+from recognizer.arpa import NEVER, OTHER, Section
 from recognizer.decoders.ngram import NGram, child, suffixes
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 LEAST = 1e-9  # probability that is left for what a context does not list
-NOTHING = -99.0 * LN10  # ln p of a token that only the other model lists
 
 
 @dataclasses.dataclass
@@ -125,7 +124,7 @@ def _listing(model: NGram, tokens: Sequence[str]) -> NGram:
             if length == 1:
                 grams = np.concatenate([grams, rest])
                 numbers = np.pad(numbers, ((0, 0), (0, len(rest))))
-                numbers[0, len(own) :] = NOTHING
+                numbers[0, len(own) :] = NEVER
             yield grams, numbers
 
     return NGram.of("the mixture", tuple(tokens), sections())
