@@ -120,21 +120,21 @@ def main() -> int:
     """Measure each precision, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default="english")
-    parser.add_argument("--train", nargs="+", default=["corpora/an4/train.tsv", "corpora/speechocean762/train.tsv"])
-    parser.add_argument("--val", default="corpora/an4/val.tsv")
+    parser.add_argument("--train", nargs="+", help="manifests in place of the configuration's own")
     parser.add_argument("--seconds", type=float, default=20, help="of each training; its bound takes a quarter")
     parser.add_argument("--precisions", nargs="+", default=list(TYPES), choices=list(TYPES))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/gpu.md"))
     options, flags = parser.parse_known_args()
-    rows = []
+    if options.train:
+        flags = [f"--data.train=[{','.join(options.train)}]", "--data.weights=null", *flags]
+    rows: list[str] = []
     for precision in options.precisions:
         watch = Watch(options.seconds)
         Recognizer.on_train_batch_end = lambda *given, watch=watch: watch(*given)
         with tempfile.TemporaryDirectory() as folder:
             trainer = train.train(
                 [
-                    *("--config", options.config, f"--data.train=[{','.join(options.train)}]"),
-                    *(f"--data.val={options.val}", "--data.weights=null", f"--trainer.precision={precision}"),
+                    *("--config", options.config, f"--trainer.precision={precision}"),
                     *(f"--trainer.default_root_dir={folder}", "--trainer.limit_val_batches=0"),
                     *("--trainer.num_sanity_val_steps=0", "--trainer.max_epochs=1000", "--data.drop_unknown=true"),
                     *("--trainer.enable_progress_bar=false", *flags),
@@ -142,7 +142,13 @@ def main() -> int:
             )
         rows.append(row(precision, watch, bound(trainer.lightning_module, watch, precision, options.seconds / 4)))
         print(rows[-1], flush=True)
+        write(options.output, rows)  # a lent machine may be gone before the next one is done
         torch.cuda.empty_cache()
+    return 0
+
+
+def write(path: Path, rows: list[str]) -> None:
+    """The table as far as it is known."""
     lines = [
         "# A GPU at work",
         "",
@@ -154,8 +160,7 @@ def main() -> int:
         "",
         *table(HEAD, rows),
     ]
-    options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return 0
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def row(precision: str, watch: Watch, most: float) -> str:

@@ -3,8 +3,9 @@
     python benchmarks/splices.py CHECKPOINT MANIFEST ... [--count 8000] [--out corpora/spliced]
 
 Forced alignment finds the words, and an utterance is cut in the pauses between them. Pieces of one speaker, in any
-order, make a new text (who said more is drawn more often, by the root of the number of pieces), so that a network hears the same voices say other things (Lam et al. 2021, "On-the-fly aligned
-data augmentation"). The pieces stand in OUT/pieces.tsv and are not looked for again; OUT/train.tsv is the corpus.
+order, make a new text, so that a network hears the same voices say other things (Lam et al. 2021, "On-the-fly aligned
+data augmentation"). Who said more is drawn more often, by the root of the number of pieces. The pieces stand in
+OUT/pieces.tsv and are not looked for again; OUT/train.tsv is the corpus.
 """
 
 from __future__ import annotations
