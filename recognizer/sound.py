@@ -63,6 +63,18 @@ def cut(path: str, start: float | None = None, end: float | None = None) -> tupl
     return ".au", file.getvalue()
 
 
+def write(path: str | Path, wave: NDArray[numpy.float32]) -> None:
+    """A wave, float32 [N] at RATE, as a file of 16 bits; what is above full scale is clipped.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        soundfile.write(os.fspath(path), wave, RATE, "PCM_16")
+    except soundfile.LibsndfileError as error:
+        raise OSError(None, str(error.error_string).rstrip("."), os.fspath(path)) from error
+
+
 def _samples(path: str, start: float | None, end: float | None) -> tuple[NDArray[numpy.float32], int]:
     """[N, channels] and the rate."""
     with _opened(path) as file:

@@ -96,6 +96,7 @@ LADDER: dict[str, int] = {
     "check": 7,
     "lm": 7,
     "release": 7,
+    "splice": 7,
     "transcribe": 7,
     "trials": 7,
     "train": 8,
