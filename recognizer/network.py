@@ -26,7 +26,7 @@ from recognizer.calibration import Calibration
 from recognizer.compact import restored
 from recognizer.decoders import Beam, Decoder, Greedy
 from recognizer.errors import CheckpointError, ConfigError, DictionaryError, RecognizerError
-from recognizer.layers import LAYERS, STEMS, Layer
+from recognizer.layers import HOLLOW, LAYERS, STEMS, Layer
 from recognizer.manifest import Utterance
 from recognizer.output import Output
 from recognizer.pronunciations import Pronunciations, written
@@ -200,12 +200,15 @@ class Network(nn.Module):
             CheckpointError: missing, not a checkpoint, of another version, or of another shape than it says.
         """
         checkpoint = opened(path)
+        hollow = HOLLOW.set(True)
         try:
             model = cls.of({key: value for key, value in checkpoint["hyper_parameters"].items() if key[0] != "_"})
             model.load_state_dict(restored(checkpoint))
         except (RecognizerError, TypeError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointError(path, f"does not fit this program ({reason})", "train it again") from error
+        finally:
+            HOLLOW.reset(hollow)
         if (lm := language(path)).is_file():
             model.advice = {"lm": lm, **checkpoint.get("beam", {})}
             model.dictionary = listed if (listed := spoken(path)).is_file() else None

@@ -13,6 +13,7 @@ from recognizer import frontends
 from recognizer.alphabet import Alphabet
 from recognizer.batch import Sample, collate
 from recognizer.errors import AlphabetError, CheckpointError, ConfigError
+from recognizer.layers import LAYERS
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
 from recognizer.network import ROUNDED, VERSION, Network
@@ -130,6 +131,21 @@ def test_a_checkpoint_reloads_bit_for_bit(tmp_path, network):
             assert torch.equal(weight, loaded.state_dict()[name]), name
         expected = network.eval()(rows.frames, rows.lengths)[0]
         assert torch.equal(loaded.eval()(rows.frames, rows.lengths)[0], expected)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_weights_of_chance_are_drawn_again_once_others_were_loaded(tmp_path, layer):
+    torch.manual_seed(3)
+    drawn = model(layer=layer)
+    kept = {"recognizer_version": VERSION, "hyper_parameters": dict(drawn.hparams), "state_dict": drawn.state_dict()}
+    torch.save(kept, tmp_path / "whole.ckpt")
+    torch.save({**kept, "state_dict": {}}, tmp_path / "broken.ckpt")
+    loaded = Network.load(tmp_path / "whole.ckpt")
+    with pytest.raises(CheckpointError):
+        Network.load(tmp_path / "broken.ckpt")
+    torch.manual_seed(3)
+    for other in (loaded, model(layer=layer)):
+        assert all(torch.equal(weight, drawn.state_dict()[name]) for name, weight in other.state_dict().items())
 
 
 @pytest.mark.parametrize("kind", [Recognizer, Network])

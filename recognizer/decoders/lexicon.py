@@ -46,8 +46,10 @@ class Speller:
     def spell(self, word: str | tuple[str, ...]) -> list[int]:
         """The labels of a word, or of what its labels write one by one; none if it cannot be written."""
         if isinstance(word, tuple):
-            found = [self.numbers.get(label, -1) for label in word]
-            return [] if -1 in found else found
+            try:
+                return [*map(self.numbers.__getitem__, word)]
+            except KeyError:
+                return []
         return _cut(self._normal(word), self._written, self.numbers)
 
     def fold(self, word: str) -> list[int]:

@@ -9,6 +9,7 @@ from torch import nn
 
 from recognizer.layers.base import Layer, Streaming
 from recognizer.layers.bidirectional import Bidirectional
+from recognizer.layers.cell import HOLLOW
 from recognizer.layers.conv1d import Conv1d
 from recognizer.layers.conv2d import Conv2d
 from recognizer.layers.fast import FastLSTM
@@ -39,4 +40,4 @@ LAYERS: dict[str, Callable[..., Layer]] = {
     **SIBLINGS,
 }
 
-__all__ = ["CELLS", "LAYERS", "SIBLINGS", "STEMS", "Layer", "Streaming"]
+__all__ = ["CELLS", "HOLLOW", "LAYERS", "SIBLINGS", "STEMS", "Layer", "Streaming"]

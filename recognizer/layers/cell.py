@@ -6,6 +6,7 @@ B batch, T frames, D features, W units, G blocks of W rows in the weights: one b
 from __future__ import annotations
 
 import abc
+from contextvars import ContextVar
 from typing import ClassVar
 
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 State = tuple[Tensor, ...]
 """What a cell carries from one frame to the next, each [B, W]; the first is its output."""
+HOLLOW: ContextVar[bool] = ContextVar("hollow", default=False)
+"""Whether nets are made with weights of no value, for who sets them all: orthogonal ones take as long as a reading."""
 
 
 class Cell(nn.Module, abc.ABC):
@@ -80,6 +83,8 @@ def initialise(net: nn.Module, width: int, opened: int | None) -> None:
         opened: the block of forget gates, whose bias begins at 1 (Gers et al. 2000: open at first, or all is forgotten
             before anything is learnt).
     """
+    if HOLLOW.get():
+        return
     for name, weight in net.named_parameters():
         if name.startswith("weight_ih"):
             nn.init.xavier_uniform_(weight)
