@@ -77,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         made.error("name MODEL and MANIFEST, or --pieces alone")
     if options.count < 1:
         made.error(f"--count {options.count}: give a whole number of at least 1")
+    if options.seed < 0:
+        made.error(f"--seed {options.seed}: give a whole number from 0")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         options.out.mkdir(parents=True, exist_ok=True)

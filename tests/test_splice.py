@@ -149,6 +149,7 @@ def test_what_is_joined_can_be_read(corpus, tmp_path, caplog):
         (["speech"], "name MODEL and MANIFEST"),
         (["speech", "a.tsv", "--pieces", "b.tsv"], "name MODEL and MANIFEST"),
         (["speech", "a.tsv", "--count", "0"], "--count 0: give a whole number"),
+        (["speech", "a.tsv", "--seed", "-1"], "--seed -1: give a whole number"),
     ],
 )
 def test_a_wrong_command_line_says_how(arguments, says, tmp_path, capsys):
