@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recognizer.bits import fields, room
 from recognizer.errors import DecoderError
 from recognizer.native import compiled
 
@@ -186,24 +187,7 @@ def _links(file: _File, entries: int, most: int) -> tuple[int, NDArray[np.int64]
 
 def _fields(file: _File, count: int, widths: list[int]) -> list[NDArray[np.uint32]]:
     """The next records, of whole numbers of so many bits each, field by field."""
-    step = sum(widths)
-    part = file.take("u1", (count * step + 7) // 8 + 8)
-    fields = [np.zeros(count, np.uint32) for _ in widths]
-    for place, field in enumerate(fields):
-        _unpack(part, sum(widths[:place]), step, widths[place], field)
-    return fields
-
-
-@compiled
-def _unpack(part: Bytes, spot: int, step: int, bits: int, field: NDArray[np.uint32]) -> None:
-    """Fill a field with whole numbers of at most 32 bits; the first one begins at bit `spot`."""
-    mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-    for place in range(len(field)):
-        at, whole = spot >> 3, np.uint64(0)
-        for byte in range((spot & 7) + bits + 7 >> 3):
-            whole |= np.uint64(part[at + byte]) << np.uint64(8 * byte)
-        field[place] = whole >> np.uint64(spot & 7) & mask
-        spot += step
+    return fields(file.take("u1", room(count, widths)), count, widths)
 
 
 def _tables(file: _File) -> list[Found]:

@@ -2,6 +2,7 @@
 
 A file .npz holds the arrays that the beam decoder asks, and opens at once; an ARPA file is read by other programs, too.
 With `--mix`, texts of one's own have their share in what a model of many others says; a model may stand for either.
+With `--keep`, what was built, mixed or read loses the n-grams that it needs least.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from recognizer import arpa, binary, kneserney, manifest
+from recognizer import arpa, binary, kneserney, manifest, sphinx
 from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.ngram import NGram
 from recognizer.errors import ConfigError, InputError, RecognizerError
 from recognizer.mixture import mixed
+from recognizer.pruning import pruned
 
 log = logging.getLogger(__name__)
 PACKED = {".gz": gzip.open, ".xz": lzma.open}
@@ -72,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m recognizer.lm",
         description="Build an n-gram model for the beam decoder from texts, or turn one into another kind of file.",
     )
-    texts = "text files (plain, .gz, .xz) or manifests (.tsv); or one model: .arpa, .arpa.gz, .npz, a binary of KenLM"
+    texts = "text files (plain, .gz, .xz) or manifests (.tsv); or one model: ARPA, .npz, KenLM or CMU Sphinx binary"
     made.add_argument("texts", nargs="+", metavar="TEXT", help=texts)
     output = "lm.npz, which opens at once, or lm.arpa.gz, which other programs read, too"
     made.add_argument("--output", required=True, metavar="FILE", type=Path, help=output)
@@ -81,6 +83,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--prune", type=int, default=0, metavar="N", help="leave out n-grams of 3 tokens and more seen N times or less"
     )
+    keep = "keep at most N n-grams of 2 tokens and more, those without which the model would change most (Stolcke 1998)"
+    made.add_argument("--keep", type=int, metavar="N", help=keep)
     mix = (
         "other texts, whose model is not pruned, or one model, with its share of every probability: --mix 0.3 mine.tsv"
     )
@@ -112,9 +116,15 @@ def built(options: argparse.Namespace) -> NGram:
     Raises:
         RecognizerError: a text cannot be read, there is none, or a setting is out of range.
     """
-    if options.order < 1 or options.prune < 0:
-        what = f"are {options.order} and {options.prune}"
-        raise ConfigError("--order, --prune", what, "give at least 1 and at least 0")
+    for name, value, least in (("order", options.order, 1), ("prune", options.prune, 0), ("keep", options.keep, 0)):
+        if value is not None and value < least:
+            raise ConfigError(f"--{name}", f"is {value}", f"give at least {least}")
+    whole = _whole(options)
+    return whole if options.keep is None else pruned(whole, options.keep)
+
+
+def _whole(options: argparse.Namespace) -> NGram:
+    """It, before n-grams are taken out of it."""
     tokenised = functools.partial(sentences, characters=options.characters)
     if not options.mix:
         return given(options.texts) or kneserney.built(tokenised(options.texts), options.order, options.prune)
@@ -143,7 +153,7 @@ def given(texts: Sequence[str]) -> NGram | None:
     Raises:
         RecognizerError: it cannot be read, or there are texts beside it.
     """
-    models = [text for text in texts if text.endswith(MODELS) or binary.is_one(text)]
+    models = [text for text in texts if text.endswith(MODELS) or binary.is_one(text) or sphinx.is_one(text)]
     if models and len(texts) > 1:
         remedy = "give texts only, or one model alone, and what it is mixed with behind --mix"
         raise ConfigError(models[0], "is a model, and there is more beside it", remedy)

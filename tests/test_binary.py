@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from recognizer import binary
+from recognizer.bits import fields
 from recognizer.decoders.beam import Beam
 from recognizer.decoders.ngram import NGram
 from recognizer.errors import DecoderError
@@ -116,8 +117,7 @@ def test_numbers_of_any_width_are_unpacked() -> None:
         values = random.integers(0, 1 << bits, 50)
         whole = sum(int(value) << (place * (bits + gap) + gap) for place, value in enumerate(values))
         part = np.frombuffer(whole.to_bytes(50 * (bits + gap) // 8 + 9, "little"), np.uint8)
-        field = np.zeros(50, np.uint32)
-        binary._unpack(part, gap, bits + gap, bits, field)
+        _, field = fields(part, 50, [gap, bits])
         np.testing.assert_array_equal(field, values)
 
 

@@ -1,4 +1,4 @@
-"""The n-grams of an ARPA file or a binary of KenLM -> a back-off model as flat arrays <-> a file that opens at once."""
+"""The n-grams of a file of whatever kind -> a back-off model as flat arrays."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import contextlib
 import ctypes
 import dataclasses
 import functools
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer import arpa, binary
+from recognizer import arpa, arrays, binary, sphinx
 from recognizer.arpa import BEGIN, END, OTHER
-from recognizer.errors import ConfigError, DecoderError
-
-ARRAYS = {"token": np.int32, "value": np.float32, "backoff": np.float32, "suffix": np.int32, "first": np.int32}
-SHAPE = ("order", "tokens")  # what else stands in a file of arrays: the order, and the tokens as lines of UTF-8
+from recognizer.arrays import Arrays
+from recognizer.errors import DecoderError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,14 +88,15 @@ class NGram:
 
     @classmethod
     def read(cls, path: str | Path) -> NGram:
-        """The model in an ARPA file, in a binary of KenLM, or in a file of `write`.
+        """The model in an ARPA file, in a binary of KenLM or of CMU Sphinx, or in a file of `write`.
 
         Raises:
             DecoderError: it is something else, is cut off, or contradicts itself; with the line, where there is one.
         """
-        if zipfile.is_zipfile(path):
+        if arrays.is_one(path):
             return cls._opened(path)
-        model = cls.of(path, *(binary if binary.is_one(path) else arpa).read(path))
+        kind = next((kind for kind in (binary, sphinx) if kind.is_one(path)), arpa)
+        model = cls.of(path, *kind.read(path))
         _hand_back()
         return model
 
@@ -124,74 +121,27 @@ class NGram:
             begin = low
 
     def write(self, path: Path) -> None:
-        """Keep the arrays as they are: a file that is smaller than the ARPA file and opens many times as fast.
+        """Write a file that is a fraction of the ARPA file and opens many times as fast; numbers are rounded to it.
 
         Raises:
             ConfigError: the file cannot be written.
         """
-        lines = np.frombuffer("\n".join(self.tokens).encode(), np.uint8)
-        part = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                arrays = {name: getattr(self, name) for name in ARRAYS}
-                np.savez_compressed(file, allow_pickle=False, order=np.int32(self.order), tokens=lines, **arrays)
-            part.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise ConfigError(path, f"cannot be written ({error.strerror})", "choose another file") from error
+        arrays.write(path, Arrays(self.tokens, self.order, self.token[1:], self.first, self.value[1:], self.backoff))
 
     @classmethod
     def _opened(cls, path: str | Path) -> NGram:
         """The model in a file of `write`; a file that could lead the search astray is refused."""
-        wrong, remedy = "is a zip archive (checkpoints are, too)", "give a language model"
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                if {*file.files} != {*ARRAYS, *SHAPE}:
-                    raise DecoderError(path, f"{wrong}, and none that recognizer.lm wrote", remedy)
-                found = {name: np.asarray(file[name]) for name in file.files}  # a member may be other bytes
-            tokens = tuple(found["tokens"].tobytes().decode().split("\n"))
-            model = cls(tokens, int(found["order"]), len(found["backoff"]), **{name: found[name] for name in ARRAYS})
-        except (OSError, EOFError, ValueError, TypeError, zlib.error, zipfile.BadZipFile) as error:
-            raise DecoderError(path, f"{wrong} that is broken ({error})", "fetch or build it again") from error
-        if what := model._unsound():
-            raise DecoderError(path, f"contradicts itself: {what}", "fetch or build it again")
-        return model
+        from recognizer.decoders.endings import SOUND, STRANGE, endings  # Numba takes a second to load
 
-    def _unsound(self) -> str:
-        """What is wrong with arrays that a stranger may have made, or nothing."""
-        for name, kind in ARRAYS.items():
-            if (array := getattr(self, name)).dtype != kind or array.ndim != 1:
-                return f"{name} is {array.dtype} of {array.ndim} dimensions"
-        size, words = len(self.token), len(self.tokens)
-        lengths = {"value": size, "suffix": size, "first": self.top + 1}
-        for name, length in lengths.items():
-            if len(getattr(self, name)) != length:
-                return f"{name} has {len(getattr(self, name))} entries, not {length}"
-        if not 1 <= self.top <= size or not 1 <= self.order <= size or size <= words:
-            return f"{size} n-grams of up to {self.order} tokens, {self.top} that others follow, of {words} tokens"
-        first, nodes = self.first, np.arange(size)
-        if first[0] != 1 or first[-1] != size or (np.diff(first) < 0).any() or (first[:-1] <= nodes[: self.top]).any():
-            return "the children of its nodes do not lie side by side"
-        low = high = 1  # of the nodes of each length
-        for _ in range(self.order):
-            low, high = high, int(first[high]) if high <= self.top else size + 1
-        if (low, high) != (self.top, size):
-            return f"its longest n-grams do not have {self.order} tokens"
-        if first[1] != 1 + words or (self.token[: 1 + words] != nodes[: 1 + words] - 1).any():
-            return "its single tokens are not those that it lists"
-        if (self.token[1:] < 0).any() or (self.token >= words).any():
-            return "a token that it does not list"
-        risen = self.token[1:] > self.token[:-1]
-        risen[first[(first > 1) & (first < size)] - 1] = True  # a new beginning
-        if not risen.all():
-            return "children that are not sorted"
-        if self.suffix[0] != 0 or (self.suffix < 0).any() or (self.suffix[1:] >= np.minimum(nodes[1:], self.top)).any():
-            return "an n-gram whose ending is none"
-        if not (self.value[1:] <= 0).all() or not np.isfinite(self.backoff).all():
-            return "numbers that are no logarithms of probabilities"
-        return ""
+        found = arrays.read(path)
+        token, value = np.append(np.int32(-1), found.token), np.append(np.float32(0), found.value)
+        suffix, top = np.zeros(len(token), np.int32), len(found.backoff)
+        what = _uneven(found)
+        if not what and (kind := endings(token, found.first, len(found.tokens), suffix)) != SOUND:
+            what = "a token that it does not list" if kind == STRANGE else "children that are not sorted"
+        if what:
+            raise DecoderError(path, f"contradicts itself: {what}", arrays.AGAIN)
+        return cls(found.tokens, found.order, top, token, value, found.backoff, suffix, found.first)
 
     @classmethod
     def of(cls, path: str | Path, tokens: tuple[str, ...], sections: Iterable[arpa.Section]) -> NGram:
@@ -232,6 +182,21 @@ class NGram:
         first = np.cumsum(np.concatenate(followers)).astype(np.int32)
         whole, inner = np.concatenate(token), np.concatenate(backoff[:-1])
         return cls(tokens, order, top, whole, np.concatenate(value), inner, suffix, first)
+
+
+def _uneven(model: Arrays) -> str:
+    """What is wrong with the numbers of followers that a stranger may have written, or nothing."""
+    first, top, size, words = model.first, len(model.backoff), 1 + len(model.token), len(model.tokens)
+    if not 1 <= top <= size or not 1 <= model.order <= size or size <= words:
+        return f"{size} n-grams of up to {model.order} tokens, {top} that others follow, of {words} tokens"
+    if first[1] != 1 + words:
+        return "its single tokens are not those that it lists"
+    if (first[:-1] <= np.arange(top)).any():
+        return "n-grams stand before what they begin with"
+    low = high = 1  # of the nodes of each length
+    for _ in range(model.order):
+        low, high = high, int(first[high]) if high <= top else size + 1
+    return "" if (low, high) == (top, size) else f"its longest n-grams do not have {model.order} tokens"
 
 
 def _hand_back() -> None:

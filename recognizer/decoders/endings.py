@@ -1,0 +1,50 @@
+"""The nodes of a back-off model -> the longest listed proper ending of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recognizer.native import compiled
+
+SOUND, STRANGE, UNSORTED = range(3)
+"""What `endings` finds: all is well; a token that is not listed; children that do not rise."""
+
+
+def _endings(token: Any, first: Any, words: int, suffix: Any) -> int:
+    """Fill `suffix` of all nodes, and make `token`, of each what it lies above its elder sibling's, the token itself.
+
+    Args:
+        token: int32 [N], changed; -1 for node 0.
+        first: int32 [top + 1], see `NGram`; sound, with all single tokens below node 0.
+        words: how many tokens there are.
+        suffix: int32 [N], filled.
+    """
+    suffix[0] = 0
+    for node in range(len(first) - 1):
+        last = -1
+        for child in range(first[node], first[node + 1]):
+            word = token[child] + (last if last >= 0 else 0)
+            if not 0 <= word < words:
+                return STRANGE
+            if word <= last:
+                return UNSORTED
+            token[child] = last = word
+            ending = 0 if node == 0 else 1 + word
+            state = suffix[node]
+            while state > 0:
+                low, high = first[state], first[state + 1]
+                while low < high:
+                    middle = (low + high) // 2
+                    if token[middle] < word:
+                        low = middle + 1
+                    else:
+                        high = middle
+                if low < first[state + 1] and token[low] == word:
+                    ending = low
+                    break
+                state = suffix[state]
+            suffix[child] = ending
+    return SOUND
+
+
+endings = compiled(_endings)
