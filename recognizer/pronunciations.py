@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,8 @@ class Pronunciations:
 
     def __init__(self, listed: Mapping[str, Sequence[Sequence[str]]]) -> None:
         self.listed = {word: [tuple(way) for way in ways] for word, ways in listed.items()}
-        self.phones = tuple(sorted({phone for ways in self.listed.values() for way in ways for phone in way}))
+        every = itertools.chain.from_iterable
+        self.phones = tuple(sorted({*every(every(self.listed.values()))}))
         self.labels = written(self.phones)
 
     @functools.cached_property
@@ -70,9 +72,9 @@ class Pronunciations:
                 del rest[0]
             if not rest:
                 raise DictionaryError(f"{path}, line {number}", f"{fields[0]!r} has no phones", "write: WORD PHONE ...")
-            ways = listed.setdefault(word, [])
-            if tuple(rest) not in ways:
-                ways.append(tuple(rest))
+            way = tuple(rest)
+            if (ways := listed.setdefault(word, [way]))[-1] is not way and way not in ways:
+                ways.append(way)
         if not listed:
             raise DictionaryError(path, "lists no words", "write one a line: WORD PHONE PHONE ...")
         return cls(listed)

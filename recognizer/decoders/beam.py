@@ -21,7 +21,7 @@ from recognizer.alphabet import BLANK, Alphabet
 from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.base import Decoder, Hypothesis
 from recognizer.decoders.hotwords import Hotwords
-from recognizer.decoders.lexicon import Given, Lexicon, Speller
+from recognizer.decoders.lexicon import WORD, Given, Lexicon, Speller
 from recognizer.decoders.ngram import NGram
 from recognizer.decoders.spellings import Spellings
 from recognizer.errors import ConfigError, DecoderError
@@ -132,10 +132,12 @@ class Beam(Decoder):
             raise ConfigError("labels", "one is empty or stands twice", "list what each label writes, once")
         self.speller = Speller(self.labels, blank, space, self.alphabet)
         self.space = self.speller.space
-        self.lm = lm if isinstance(lm, NGram) or lm is None else NGram.read(lm)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:  # most of a model is read without the GIL
+            asked = lm if isinstance(lm, NGram) or lm is None else pool.submit(NGram.read, lm)
+            self.lexicon = None if lexicon is None else Lexicon(lexicon, self.speller)
+        self.lm = asked.result() if isinstance(asked, concurrent.futures.Future) else asked
         self._name = "the language model" if isinstance(lm, NGram) else str(lm)
         self.characters = self.lm is not None and (self._looks_spelt() if characters is None else characters)
-        self.lexicon = None if lexicon is None else Lexicon(lexicon, self.speller)
         self._tokens = np.full(len(self.labels), -1, np.int32)
         entries = np.zeros((0, 3), np.int32)
         spelt = list[tuple[Sequence[int], int, float]]()
@@ -183,7 +185,7 @@ class Beam(Decoder):
         if lexicon.missing:
             shown = " ".join(lexicon.missing[:10])
             log.warning("%s: %d words cannot be spelt with the labels: %s", lexicon.name, len(lexicon.missing), shown)
-        tokens, values = [-1] * len(lexicon.words), [0.0] * len(lexicon.words)
+        tokens, values = [-1] * len(lexicon.words), np.zeros(len(lexicon.words))
         if (lm := self.lm) is not None and not self.characters:
             tokens = [lm.index.get(word, -1) for word in lexicon.words]
             fitting = sum(token >= 0 for token in tokens)
@@ -192,11 +194,10 @@ class Beam(Decoder):
                 raise DecoderError(self._name, f"lists none of the {total} words of {lexicon.name}", remedy)
             log.info("%s: lists %d of the %d words of %s", self._name, fitting, total, lexicon.name)
             unknown = self.unknown + (float(lm.value[lm.other + 1]) if lm.other >= 0 else 0.0)
-            listed = lm.value.tolist()
-            values = [listed[token + 1] if token >= 0 else unknown for token in tokens]
+            values = np.where(np.array(tokens) >= 0, lm.value[np.array(tokens) + 1], unknown)
         entries, first = lexicon.entries(tokens)
-        alike = lexicon.spellings
-        return [(labels, entry, max(values[word] for word in alike[labels])) for labels, entry in first], entries
+        best = np.maximum.reduceat(values[entries[:, WORD]], first)
+        return [*zip(lexicon.spellings, first.tolist(), best.tolist(), strict=True)], entries
 
     def _fits(self, fitting: int, total: int, what: str, lm: NGram) -> None:
         """Say how much of a language model can be used, and refuse it if that is nothing."""

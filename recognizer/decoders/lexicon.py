@@ -113,11 +113,11 @@ class Lexicon:
         words: list[str] = []
         for word, spellings in listed.items():
             each = [spellings] if isinstance(spellings, str) else spellings or [word]
-            found = {tuple(labels) for spelling in each if (labels := speller.spell(spelling))}
+            found = [tuple(labels) for spelling in each if (labels := speller.spell(spelling))]
             if not found:
                 self.missing.append(word)
                 continue
-            for cut in sorted(found):
+            for cut in found if len(found) == 1 else sorted({*found}):
                 self.spellings.setdefault(cut, []).append(len(words))
             words.append(word)
         self.words = tuple(words)
@@ -127,14 +127,13 @@ class Lexicon:
             remedy = speller.remedy(listed, "list words, and behind a tab how the labels write them")
             raise DecoderError(self.name, what, remedy)
 
-    def entries(self, tokens: Sequence[int]) -> tuple[NDArray[np.int32], list[tuple[tuple[int, ...], int]]]:
-        """Rows of WORD, TOKEN, NEXT, given each word's token; and each spelling with its first row."""
-        rows, first = list[tuple[int, int, int]](), list[tuple[tuple[int, ...], int]]()
-        for labels, words in self.spellings.items():
-            first.append((labels, len(rows)))
-            rows += [(word, tokens[word], len(rows) + place) for place, word in enumerate(words, start=1)]
-            rows[-1] = (*rows[-1][:2], -1)  # the last one that is spelt so
-        return np.array(rows, np.int32), first
+    def entries(self, tokens: Sequence[int]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Rows of WORD, TOKEN, NEXT, given each word's token; and of each spelling the first row."""
+        sizes = np.fromiter(map(len, self.spellings.values()), np.int64, len(self.spellings))
+        word = np.fromiter(itertools.chain.from_iterable(self.spellings.values()), np.int32, int(sizes.sum()))
+        following = np.arange(1, len(word) + 1, dtype=np.int32)
+        following[np.cumsum(sizes) - 1] = -1  # the last one that is spelt so
+        return np.column_stack([word, np.array(tokens, np.int32)[word], following]), np.cumsum(sizes) - sizes
 
 
 def read(path: Path) -> dict[str, list[str]]:

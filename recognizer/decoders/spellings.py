@@ -29,10 +29,13 @@ class Spellings:
     @classmethod
     def of(cls, spelt: Sequence[tuple[Sequence[int], int, float]], labels: int) -> Spellings:
         """The tree of (labels, token, value); `labels` is above every label."""
-        spelt = sorted(spelt, key=lambda item: item[2])  # of those that are spelt alike the likeliest comes last
-        size = np.array([len(word) for word, _, _ in spelt], np.int64)
-        begin = np.cumsum(size) - size
-        every = np.fromiter(itertools.chain.from_iterable(word for word, _, _ in spelt), np.int64, int(size.sum()))
+        words, tokens, values = zip(*spelt, strict=True) if spelt else ((), (), ())
+        value = np.array(values, np.float64)
+        rank = np.argsort(value, kind="stable")  # of those that are spelt alike the likeliest comes last
+        size = np.fromiter(map(len, words), np.int64, len(words))
+        every = np.fromiter(itertools.chain.from_iterable(words), np.int64, int(size.sum()))
+        begin = (np.cumsum(size) - size)[rank]
+        size, value, token = size[rank], value[rank], np.array(tokens, np.int32)[rank]
         node = np.zeros(len(spelt), np.int64)
         keys: list[NDArray[np.int64]] = [np.array([-1], np.int64)]
         total = 1
@@ -45,8 +48,8 @@ class Spellings:
         key = np.concatenate(keys)
         parent = key[1:] // labels
         ends, best = np.full(total, -1, np.int32), np.full(total, -np.inf, np.float32)
-        ends[node] = [token for _, token, _ in spelt]
-        np.maximum.at(best, node, np.array([value for _, _, value in spelt], np.float32))
+        ends[node] = token
+        np.maximum.at(best, node, value.astype(np.float32))
         end = total
         for level in reversed(keys[1:]):
             np.maximum.at(best, level // labels, best[end - len(level) : end])
