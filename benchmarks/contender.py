@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rss import MOST, mebibytes
 
 CORES = os.sched_getaffinity(0)
 TINY = """\\data\\
@@ -212,10 +213,9 @@ def listed(job: dict[str, Any]) -> list[str]:
 
 
 def memory(name: str = "VmRSS") -> float:
-    """MiB of this process that lie in memory; VmHWM: at most since `forget`."""
+    """MiB of this process, without garbage; MOST: at most since `forget`."""
     gc.collect()
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name + ":"))
-    return int(line.split()[1]) / 1024
+    return mebibytes(name)
 
 
 def forget() -> None:
@@ -248,7 +248,7 @@ def main() -> int:
     before, began = memory(), time.process_time()
     contender.load()
     loaded = time.process_time() - began
-    report = {"lm_seconds": loaded, "lm_memory": memory() - before, "lm_peak": memory("VmHWM") - before}
+    report = {"lm_seconds": loaded, "lm_memory": memory() - before, "lm_peak": memory(MOST) - before}
     began = time.process_time()
     contender.settle(0.5, 1.0)
     report |= {"seconds": loaded + time.process_time() - began, "memory": memory() - before}

@@ -23,6 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rss import MOST, mebibytes
+
 PARTS = 10_000
 """Into so many steps the course of the learning rate divides the time of training."""
 
@@ -191,12 +193,6 @@ def spent() -> float:
     return time.process_time() + ended.ru_utime + ended.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def memory() -> float:
-    """MiB of this process that lay in memory at most; ru_maxrss would also count what its parent had."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
-
-
 def main() -> int:
     """Train, or load and read as often as asked."""
     answers = os.fdopen(os.dup(1), "w")
@@ -226,7 +222,7 @@ def main() -> int:
         began, before = time.perf_counter(), spent()
         texts = contender.texts(images, json.loads(line)["alone"])
         times = {"wall": time.perf_counter() - began, "processor": spent() - before}
-        print(json.dumps({"texts": texts, **times, "memory": memory()}), file=answers, flush=True)
+        print(json.dumps({"texts": texts, **times, "memory": mebibytes(MOST)}), file=answers, flush=True)
     return 0
 
 

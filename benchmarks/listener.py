@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import resource
 import sys
 import time
 import wave
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rss import MOST, mebibytes
 
 
 class Ours:
@@ -145,7 +145,7 @@ def main() -> int:
         "texts": texts,
         "wall": time.perf_counter() - wall,
         "processor": time.process_time() - processor,
-        "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "mebibytes": mebibytes(MOST),
         "versions": [f"{package} {importlib.metadata.version(package)}" for package in LISTENERS[name].packages],
     }
     print(json.dumps(answer))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from origin import origin
+from rss import MOST, mebibytes
 
 from recognizer import lm
 from recognizer.decoders.ngram import NGram
@@ -88,8 +88,7 @@ def measured(
             MISSING if perplexity is None else f"{perplexity:.4f}",
         )
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return [*rows, ("peak of this process, all of the above, MB", f"{peak:.0f}", "-")]
+    return [*rows, ("peak of this process, all of the above, MiB", f"{mebibytes(MOST):.0f}", "-")]
 
 
 class KenLM:
