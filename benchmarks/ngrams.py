@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
+import resource
 import subprocess
 import sys
 import tempfile
