@@ -10,13 +10,11 @@ import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.bits import fields, room
-from recognizer.errors import DecoderError
+from recognizer.bits import REMEDY, Parts, begins, fields, room
 from recognizer.native import compiled
 
 KENLM = b"mmap lm http://kheafield.com/code "
@@ -32,7 +30,6 @@ LEAST = np.float32(-1e30)
 MOST = (1 << 31) - 2  # n-grams of all lengths
 TRIALS = 1 << 34  # how many possible n-grams of a hash table are tried
 TILE = 512
-REMEDY = "give the ARPA file that it was built from"
 
 Bytes = NDArray[np.uint8]
 Found = tuple[NDArray[np.int32], NDArray[np.float32]]
@@ -41,11 +38,7 @@ Found = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 def is_one(path: str | Path) -> bool:
     """Whether the file begins like a binary of KenLM."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(len(KENLM)) == KENLM
-    except OSError:
-        return False
+    return begins(path, KENLM)
 
 
 def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Found]]:
@@ -57,9 +50,11 @@ def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Found]]:
     Raises:
         DecoderError: it is cut off or broken, of another version or kind, or was built without its words.
     """
-    file = _File(Path(path))
+    file = _File(path)
     found = _tables(file) if file.kind == TABLE else _trie(file)
-    words = file.words(len(found[0][0]))
+    words = file.words(len(file.data) - file.place, len(found[0][0]))
+    if words[0] != OTHER:
+        raise file.broken(f"lists {words[0]!r} where {OTHER} should be")
     # Of each n-gram the endings are listed, too: where no pair has `<unk>`, nothing longer has.
     gone = int(found[0][1][0, 0] == ABSENT and bool(found[1][0].all()))
     found[0] = found[0][0][gone:], found[0][1][:, gone:]
@@ -70,7 +65,7 @@ def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Found]]:
     return words[gone:], iter(found)
 
 
-class _File:
+class _File(Parts):
     """A binary of KenLM, taken part by part.
 
     Attributes:
@@ -79,9 +74,8 @@ class _File:
         stretch: how much longer hash tables are than what they hold.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.place = path, 0
-        self.data = np.memmap(path, np.uint8, "r").view(np.ndarray)
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path, "a binary of KenLM")
         begin = self.take("u1", len(HEAD)).tobytes()
         if begin.startswith(KENLM + b"incomplete"):
             raise self.broken("was not built to its end")
@@ -101,33 +95,6 @@ class _File:
         self.place += -self.place % 8
         if order < 2 or not self.counts[0] or sum(self.counts) > MOST or not 1 <= self.stretch < 1e3:
             raise self.broken(f"claims to hold {sum(self.counts)} n-grams of {order} lengths")
-
-    def wrong(self, what: str, remedy: str) -> DecoderError:
-        """What to raise."""
-        return DecoderError(self.path, what, remedy)
-
-    def broken(self, what: str) -> DecoderError:
-        """What to raise if the file is not as KenLM writes it."""
-        return self.wrong(f"is a binary of KenLM that {what}", f"fetch or build it again, or {REMEDY}")
-
-    def take(self, kind: Any, count: int) -> NDArray[Any]:
-        """The next so many numbers of that kind."""
-        kind = np.dtype(kind)
-        begin, self.place = self.place, self.place + kind.itemsize * count
-        if self.place > len(self.data):
-            raise self.broken(f"is cut off: byte {self.place} of {len(self.data)} is asked for")
-        return self.data[begin : self.place].view(kind)
-
-    def words(self, count: int) -> tuple[str, ...]:
-        """What stands behind the n-grams: so many words as text."""
-        text = self.take("u1", len(self.data) - self.place).tobytes()
-        try:
-            words = tuple(text.decode().split("\0"))
-        except UnicodeDecodeError as error:
-            raise self.broken(f"holds a word that is not UTF-8: {error.object[error.start :][:20]!r}") from error
-        if len(words) != count + 1 or words[0] != OTHER or words[-1]:
-            raise self.broken(f"ends with {len(words) - 1} words where {count} should be")
-        return words[:-1]
 
 
 def _trie(file: _File) -> list[Found]:

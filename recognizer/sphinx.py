@@ -10,20 +10,17 @@ import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.bits import fields, room
-from recognizer.errors import DecoderError
+from recognizer.bits import Parts, begins, fields, room
 
 SPHINX = b"Trie Language Model"
 """How a file begins."""
 BASE = 1.0001
 QUANTISED = 16  # bits of each number of n-grams of two words and more
 MOST = (1 << 31) - 2  # n-grams of all lengths
-REMEDY = "fetch it again, or give the ARPA file that it was built from"
 
 Found = tuple[NDArray[np.int32], NDArray[np.float32]]
 """The n-grams of one length as word numbers [N, length], and their values and weights [2, N]."""
@@ -31,11 +28,7 @@ Found = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 def is_one(path: str | Path) -> bool:
     """Whether the file begins like a binary model of CMU Sphinx."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(len(SPHINX)) == SPHINX
-    except OSError:
-        return False
+    return begins(path, SPHINX)
 
 
 def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Found]]:
@@ -46,7 +39,7 @@ def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Found]]:
     Raises:
         DecoderError: it is cut off or broken.
     """
-    file = _File(Path(path))
+    file = _File(path)
     counts = file.counts
     tables = [file.take("<f4", 1 << QUANTISED) for _ in range(2 * len(counts) - 3)]
     single = file.take([("value", "<f4"), ("weight", "<f4"), ("next", "<u4")], counts[0] + 1)
@@ -67,49 +60,28 @@ def read(path: str | Path) -> tuple[tuple[str, ...], Iterator[Found]]:
         weight = np.zeros(size, np.float32) if longest else tables[2 * length - 3][rest[0][:size]]
         found.append((grams, value, weight))
         following = rest[-1][: size + 1].astype(np.int64)
-    words = file.words(counts[0])
+    words = file.words(int(file.take("<i4", 1)[0]), counts[0])
+    if len({*words}) < len(words):
+        raise file.broken("lists a word twice")
     return words, itertools.starmap(file.section, found)
 
 
-class _File:
+class _File(Parts):
     """A binary model of CMU Sphinx, taken part by part.
 
     Attributes:
         counts: how many n-grams of each length there are.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.place = path, len(SPHINX)
-        self.data = np.memmap(path, np.uint8, "r").view(np.ndarray)
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path, "a binary model of CMU Sphinx")
+        self.take("u1", len(SPHINX))
         order = int(self.take("u1", 1)[0])
         self.counts = [int(count) for count in self.take("<u4", order)]
         if order < 1 or not self.counts[0] or sum(self.counts) > MOST:
             raise self.broken(f"claims to hold {sum(self.counts)} n-grams of {order} lengths")
         if order > 1:
             self.take("<i4", 1)  # once the kind of the tables
-
-    def broken(self, what: str) -> DecoderError:
-        """What to raise if the file is not as Sphinx writes it."""
-        return DecoderError(self.path, f"is a binary model of CMU Sphinx that {what}", REMEDY)
-
-    def take(self, kind: Any, count: int) -> NDArray[Any]:
-        """The next so many numbers of that kind."""
-        kind = np.dtype(kind)
-        begin, self.place = self.place, self.place + kind.itemsize * count
-        if self.place > len(self.data):
-            raise self.broken(f"is cut off: byte {self.place} of {len(self.data)} is asked for")
-        return self.data[begin : self.place].view(kind)
-
-    def words(self, count: int) -> tuple[str, ...]:
-        """What stands behind the n-grams: so many words as text."""
-        text = self.take("u1", int(self.take("<i4", 1)[0])).tobytes()
-        try:
-            words = tuple(text.decode().split("\0"))
-        except UnicodeDecodeError as error:
-            raise self.broken(f"holds a word that is not UTF-8: {error.object[error.start :][:20]!r}") from error
-        if len(words) != count + 1 or words[-1] or len({*words}) <= count:
-            raise self.broken(f"ends with {len({*words[:-1]})} words where {count} should be")
-        return words[:-1]
 
     def section(self, grams: NDArray[np.int32], value: NDArray[np.float32], weight: NDArray[np.float32]) -> Found:
         """The n-grams of one length, with natural logarithms."""

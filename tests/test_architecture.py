@@ -16,11 +16,11 @@ ROOT = Path(__file__).parent.parent
 MEMBERS = 2
 """The level of the members of a room; its base file stands below them, its dict (`__init__`) above."""
 LADDER: dict[str, int] = {
+    "errors": -1,
     "native": -1,
     "average": 0,
     "console": 0,
     "cores": 0,
-    "errors": 0,
     "espeak": 1,
     "inkml": 0,
     "lengths": 0,
