@@ -1,9 +1,10 @@
 """Checkpoints and manifests -> how often words and texts are right that the model is so and so sure of: table and plot.
 
-    python benchmarks/confidence.py NAME=CHECKPOINT:MANIFEST... [--lm NAME=ARPA...] [--greedy NAME...]
+    python benchmarks/confidence.py NAME=CHECKPOINT:MANIFEST... [--greedy NAME...]
 
 People (texts, where none are named) are drawn into two halves, the calibration is fitted to the greedy reading of one
-half and judged on the other, and the other way round; all figures are means over `--splits` such draws.
+half and judged on the other, and the other way round; all figures are means over `--splits` such draws. What a model
+with a language model of its own usually reads is judged by a curve of that reading, as `recognizer.calibrate` makes it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from recognizer.metrics import hits
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
+USUAL = "usual"
 HEAD = "| set | reading | of | number | right % | | ECE of a half | if it were perfect | ECE of both | Brier | AUC |"
 
 
@@ -76,29 +78,28 @@ def main() -> int:
     """Measure every pair with every decoder, write the table and draw the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="+", metavar="NAME=CHECKPOINT:MANIFEST")
-    parser.add_argument("--lm", nargs="*", default=[], metavar="NAME=ARPA")
     parser.add_argument("--greedy", nargs="*", default=[], metavar="NAME", help="sets that no beam reads")
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/confidence"), help="without .md, .png")
     options = parser.parse_args()
-    models = dict(pair.split("=", 1) for pair in options.lm)
     rows = list[Row]()
     for pair in options.pairs:
         name, _, rest = pair.partition("=")
         checkpoint, _, table = rest.rpartition(":")
         model, utterances = Recognizer.load(checkpoint), manifest.read(Path(table))
-        decoders: dict[str, Decoder] = {"greedy": model.greedy}
+        readers: dict[str, tuple[reading.Model, Decoder]] = {"greedy": (model, model.greedy)}
         if name not in options.greedy:
-            decoders["beam"] = Beam(model.alphabet, nbest=reading.READINGS)
-        if name in models:
-            decoders["beam, LM"] = Beam(model.alphabet, models[name], nbest=reading.READINGS)
+            readers["beam"] = model, Beam(model.alphabet, nbest=reading.READINGS)
+        if model.advice:
+            readers[USUAL] = model.usual
         first: tuple[Answers, Answers] | None = None
         replay = Replay(model)
-        for kind, decoder in decoders.items():
+        for kind, (reader, decoder) in readers.items():
             replay.place = 0
-            found = read(model, utterances, decoder)
+            found = read(reader, utterances, decoder)
             first = first or found
-            for of, fit, answers in zip(("words", "texts"), first, found, strict=True):
+            fits = found if kind == USUAL else first
+            for of, fit, answers in zip(("words", "texts"), fits, found, strict=True):
                 rows += measured((name, kind, of), fit, answers, options.splits)
                 print(rows[-1].text, flush=True)
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,7 @@ def main() -> int:
     return 0
 
 
-def read(model: Recognizer, utterances: list[Utterance], decoder: Decoder) -> tuple[Answers, Answers]:
+def read(model: reading.Model, utterances: list[Utterance], decoder: Decoder) -> tuple[Answers, Answers]:
     """Words and texts with their raw confidences."""
     model.calibration = Calibration()
     people: dict[str, int] = {}
@@ -211,7 +212,8 @@ def document(rows: list[Row], options: argparse.Namespace) -> str:
         "",
         *origin("torch", processes=os.cpu_count() or 1),
         f"- means over {options.splits} draws of people (texts, where no people are named) into two halves: the curve"
-        " is fitted to the *greedy* reading of one half and judged on the other, both ways",
+        " is fitted to the *greedy* reading of one half and judged on the other, both ways; *usual*: as the model is read"
+        " if nothing else is said, with its language model (speech: by phones), the curve fitted to that reading",
         f"- ECE: expected calibration error (Guo et al. 2017), {BINS} bins; *of a half*: that of one half; *of both*:"
         " of the two halves together, each judged by the other's curve; *if it were perfect*: what chance alone gives"
         " in a half where every confidence is the true probability",

@@ -47,10 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames: int = 24_000) -> None:
-    """Write the checkpoint at `path` to `output`, calibrated to what the model reads greedily of the manifests.
+    """Write the checkpoint at `path` to `output`, calibrated to what the model usually reads of the manifests.
 
-    Where it is usually read by its phones, those readings get a curve of their own. Before that, each output learns
-    anew how often it has each label in mind.
+    That is with its own language model, if it has one, and else greedily. Where it is usually read by its phones, those
+    readings get a curve of their own, and the characters' is for greedy ones. Before that, each output learns anew how
+    often it has each label in mind.
 
     Raises:
         CheckpointError: `path` is no checkpoint, or `output` cannot be written.
@@ -60,9 +61,9 @@ def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames:
     utterances = [utterance for table in manifests for utterance in manifest.read(table)]
     for reader, head in model.outputs:
         head.learn(means(reader, utterances, batch_frames))
-    readers: dict[str, tuple[reading.Model, Decoder]] = {"calibration.": (model, model.greedy)}
+    readers: dict[str, tuple[reading.Model, Decoder]] = {"calibration.": model.usual}
     if model.usual[0] is not model:
-        readers["hearing."] = model.usual
+        readers = {"calibration.": (model, model.greedy), "hearing.": model.usual}
     checkpoint = opened(path)
     for prefix, (reader, decoder) in readers.items():
         fit(reader, decoder, utterances, batch_frames)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader
 
-from recognizer import Recognizer, calibrate
+from recognizer import Recognizer, calibrate, kneserney, manifest
 from recognizer.batch import Sample, collate
 from recognizer.calibration import NEUTRAL, Calibration, curve, error, fitted, reliability
 from recognizer.decoders.base import Hypothesis
 from recognizer.manifest import Utterance
 from recognizer.metrics import Verdicts, hits
-from recognizer.network import FOUND
+from recognizer.network import FOUND, Network
 from recognizer.reading import ENOUGH, judged
 from recognizer.transcript import Mark, Word, words
 
@@ -176,6 +176,28 @@ def test_a_checkpoint_is_calibrated_on_a_manifest(tmp_path, caplog):
     (was,), (now,) = (model.transcribe(tmp_path / "1.wav") for model in (old, new))
     assert now.text == was.text == "a" and now.words[0].confidence < was.words[0].confidence
     assert 0 < now.confidence < was.confidence
+
+
+@pytest.mark.parametrize("led", [False, True])
+def test_the_curve_is_that_of_the_usual_reading(tmp_path, led):
+    """With a language model beside the checkpoint that is the beam's with it, or else the greedy one."""
+    path = tiny.checkpoint(tmp_path / "tiny.ckpt")
+    rows = ["path\ttext"]
+    for place in range(8):
+        tiny.sound(tmp_path / f"{place}.wav", seed=place)
+        rows.append(f"{place}.wav\t{'ab' if place % 2 else 'ab ab'}")
+    (tmp_path / "val.tsv").write_text("\n".join(rows) + "\n")
+    if led:
+        kneserney.built([["ab"], ["ab", "ab"]], 2).write(tmp_path / "tiny.npz")
+    assert calibrate.main([str(path), str(tmp_path / "val.tsv")]) == 0
+    model = Network.load(path)
+    assert bool(model.advice) == led and model.usual[0] is model
+    curves = model.calibration.words.clone()
+    model.calibration = Calibration()
+    calibrate.fit(model, model.usual[1], manifest.read(tmp_path / "val.tsv"), 24_000)
+    assert torch.equal(curves, model.calibration.words)
+    calibrate.fit(model, model.greedy, manifest.read(tmp_path / "val.tsv"), 24_000)
+    assert torch.equal(curves, model.calibration.words) != led
 
 
 def test_what_cannot_be_calibrated_is_said(tmp_path, capsys):
