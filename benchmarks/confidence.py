@@ -212,8 +212,8 @@ def document(rows: list[Row], options: argparse.Namespace) -> str:
         "",
         *origin("torch", processes=os.cpu_count() or 1),
         f"- means over {options.splits} draws of people (texts, where no people are named) into two halves: the curve"
-        " is fitted to the *greedy* reading of one half and judged on the other, both ways; *usual*: as the model is read"
-        " if nothing else is said, with its language model (speech: by phones), the curve fitted to that reading",
+        " is fitted to the *greedy* reading of one half and judged on the other, both ways; *usual*: as the model is"
+        " read if nothing else is said, with its language model (speech: by phones), the curve fitted to that reading",
         f"- ECE: expected calibration error (Guo et al. 2017), {BINS} bins; *of a half*: that of one half; *of both*:"
         " of the two halves together, each judged by the other's curve; *if it were perfect*: what chance alone gives"
         " in a half where every confidence is the true probability",
