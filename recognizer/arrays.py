@@ -1,7 +1,7 @@
 """A back-off model as flat arrays <-> a small file that opens at once.
 
-Numbers are kept in steps of `STEP`, tokens as what they lie above the one before, followers as how many there are; all
-byte by byte, which packs well. What can be found again from these is not kept.
+Logarithms are kept in steps of `STEP`, of each token how far it lies above its elder sibling, of each node how many
+children it has; all byte by byte, which packs well. What can be found again from these is not kept.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def _folded(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
 def _apart(numbers: NDArray[np.int32]) -> NDArray[np.uint8]:
     """[N] -> their bytes, the lowest first [1 to 4, N]; those that all numbers lack are left out."""
     every = np.ascontiguousarray(numbers.astype("<u4")).view(np.uint8).reshape(-1, 4).T
-    return np.ascontiguousarray(every[: max(1, *(place for place in range(1, 5) if every[place - 1].any()), 1)])
+    used = [place for place in range(4) if every[place].any()]
+    return np.ascontiguousarray(every[: 1 + max(used, default=0)])
 
 
 def _joined(parts: NDArray[np.uint8]) -> NDArray[np.uint32]:
