@@ -120,6 +120,7 @@ NEIGHBOURS = {
     ("decoders.beam", "decoders.ngram"),
     ("decoders.beam", "decoders.prefixes"),
     ("decoders.beam", "decoders.spellings"),
+    ("decoders.endings", "decoders.fusion"),
     ("decoders.fusion", "decoders.hotwords"),
     ("decoders.fusion", "decoders.lexicon"),
     ("decoders.hotwords", "decoders.spellings"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from recognizer.decoders.fusion import find
 from recognizer.native import compiled
 
 SOUND, STRANGE, UNSORTED = range(3)
@@ -21,28 +24,21 @@ def _endings(token: Any, first: Any, words: int, suffix: Any) -> int:
     """
     suffix[0] = 0
     for node in range(len(first) - 1):
-        last = -1
+        last = np.int64(-1)
         for child in range(first[node], first[node + 1]):
-            word = token[child] + (last if last >= 0 else 0)
+            word = np.int64(token[child]) + max(last, 0)
             if not 0 <= word < words:
                 return STRANGE
             if word <= last:
                 return UNSORTED
             token[child] = last = word
-            ending = 0 if node == 0 else 1 + word
-            state = suffix[node]
+            ending, state = np.int64(0 if node == 0 else 1 + word), np.int64(suffix[node])
             while state > 0:
-                low, high = first[state], first[state + 1]
-                while low < high:
-                    middle = (low + high) // 2
-                    if token[middle] < word:
-                        low = middle + 1
-                    else:
-                        high = middle
-                if low < first[state + 1] and token[low] == word:
-                    ending = low
-                    break
-                state = suffix[state]
+                found = find(first, token, state, word)
+                if found >= 0:
+                    ending, state = found, np.int64(0)
+                else:
+                    state = np.int64(suffix[state])
             suffix[child] = ending
     return SOUND
 
