@@ -39,9 +39,9 @@ def main() -> int:
     found = {}
     for word in sorted(word.lower() for word in words):
         if WORD.fullmatch(word):
-            ways = [tuple(PHONES[phone.rstrip("012")] for phone in way) for way in listed.get(word, [])]
+            ways = [" ".join(PHONES[phone.rstrip("012")] for phone in way) for way in listed.get(word, [])]
             ways = ways[-1:] if len(word) == 1 and word not in SPELLED else ways
-            found[word] = [way for way in dict.fromkeys(ways or [tuple(speaker.phones(word))]) if way]
+            found[word] = [way for way in dict.fromkeys(ways or [" ".join(speaker.phones(word))]) if way]
     Pronunciations({word: ways for word, ways in found.items() if ways}).write(options.out)
     print(f"{options.out}: {len(found)} words, {sum(word in listed for word in found)} of them in CMUdict")
     return 0

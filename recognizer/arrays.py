@@ -7,10 +7,11 @@ children it has; all byte by byte, which packs well. What can be found again fro
 from __future__ import annotations
 
 import contextlib
+import io
 import zipfile
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,13 +87,13 @@ def read(path: str | Path) -> Arrays:
         DecoderError: it is another archive, is broken, or its parts do not fit together.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            names = {*file.files}
+        with zipfile.ZipFile(path) as file:  # whole members: by pieces, two threads would wait for each other
+            names = {name.removesuffix(".npy") for name in file.namelist()}
             if names == EARLIER:
                 raise DecoderError(path, "was written by an earlier version of recognizer.lm", "build it again")
             if names != MEMBERS:
                 raise DecoderError(path, f"{WRONG}, and none that recognizer.lm wrote", "give a language model")
-            found = {name: file[name] for name in file.files}
+            found = {name: _array(file.read(f"{name}.npy")) for name in MEMBERS}
         tokens = tuple(np.asarray(found["tokens"]).tobytes().decode().split("\n"))
         order = int(found["order"])
     except (OSError, EOFError, ValueError, TypeError, zlib.error, zipfile.BadZipFile) as error:
@@ -110,6 +111,11 @@ def read(path: str | Path) -> Arrays:
     steps = (backoff >> 1).astype(np.int32) ^ -(backoff & 1).astype(np.int32)
     down, weight = (each.astype(np.float32) * np.float32(STEP) for each in (value, steps))
     return Arrays(tokens, order, token.view(np.int32), first, -down, weight)
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    """What `np.save` wrote."""
+    return np.asarray(np.lib.format.read_array(io.BytesIO(data), allow_pickle=False))
 
 
 def _steps(numbers: NDArray[np.float32]) -> NDArray[np.int32]:

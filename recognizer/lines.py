@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 Error = Callable[[str | Path, str, str], Exception]
@@ -29,7 +29,7 @@ def content(path: str | Path, error: Error, remedy: str = "check the path and th
         raise error(path, f"cannot be opened ({reason.strerror})", remedy) from reason
 
 
-def read(path: str | Path, error: Error, wanted: str) -> Iterator[str]:
+def read(path: str | Path, error: Error, wanted: str) -> list[str]:
     """The lines, without their ends and without a byte order mark.
 
     Args:
@@ -48,8 +48,10 @@ def read(path: str | Path, error: Error, wanted: str) -> Iterator[str]:
         raise error(path, f"cannot be unpacked ({reason})", remedy) from reason
     except OSError as reason:
         raise error(path, f"cannot be opened ({reason.strerror})", remedy) from reason
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        try:
-            yield line.decode()
-        except UnicodeDecodeError:
-            raise error(f"{path}, line {number}", f"is not UTF-8: {line[:40]!r}", "save it as UTF-8") from None
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").removesuffix(b"\n")
+    try:
+        return data.decode().split("\n") if data else []
+    except UnicodeDecodeError as reason:
+        number = data.count(b"\n", 0, reason.start)
+        line = data.split(b"\n")[number]
+        raise error(f"{path}, line {number + 1}", f"is not UTF-8: {line[:40]!r}", "save it as UTF-8") from None

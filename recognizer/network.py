@@ -6,12 +6,13 @@ needs, takes longer to load than all that is here: `Recognizer` is this network 
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
 import inspect
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from recognizer.build import build
 from recognizer.calibration import Calibration
 from recognizer.compact import restored
 from recognizer.decoders import Beam, Decoder, Greedy
+from recognizer.decoders.ngram import NGram
 from recognizer.errors import CheckpointError, ConfigError, DictionaryError, RecognizerError
 from recognizer.layers import HOLLOW, LAYERS, STEMS, Layer
 from recognizer.manifest import Utterance
@@ -146,26 +148,33 @@ class Network(nn.Module):
             RecognizerError: as `Beam`; or the dictionary cannot be read, or has other phones than the second output.
         """
         own = "lm" not in given and bool(self.advice)
-        listed = None
+        dictionary = self.dictionary if own and dictionary is None and "lexicon" not in given else dictionary
+        lm, listed = given.get("lm", self.advice.get("lm")), None
         if dictionary is not None:
-            if not self.phones:
-                raise ConfigError("dictionary", "the model has learnt no phones", "train it with data.pronunciations")
-            if "lexicon" in given:
-                raise ConfigError("dictionary", "a lexicon is given, too", "leave the one or the other out")
-            listed = Pronunciations.read(dictionary)
-        elif own and self.dictionary is not None and "lexicon" not in given:
-            dictionary = self.dictionary
-            listed = _listing(Pronunciations.read(dictionary), given.get("hotwords", ()), self.phones)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:  # most of a language model is read without the GIL
+                opened = pool.submit(_opened, lm)
+                listed = self._listing(dictionary, given)
+            lm = opened.result()
         suits = (listed is None) == (self.dictionary is None)  # weights for phones are not those for characters
-        settings = (self.advice if suits else {"lm": self.advice["lm"]}) | given if own else given
+        settings: dict[str, Any] = (self.advice if own and suits else {}) | given | {"lm": lm}
         if listed is None:
             return self, Beam(self.alphabet, prior=self.linear.prior.tolist(), **settings)
+        heard, output = self.outputs[1]
+        lexicon = listed.lexicon(str(dictionary), heard.labels)
+        settings.setdefault("prior_weight", DIVIDED)
+        return heard, Beam(heard.labels, prior=output.prior.tolist(), lexicon=lexicon, **settings)
+
+    def _listing(self, path: str | Path, given: Mapping[str, Any]) -> Pronunciations | None:
+        """A dictionary for the second output; None: its own, which does not list all hotwords, nor can they be said."""
+        if not self.phones:
+            raise ConfigError("dictionary", "the model has learnt no phones", "train it with data.pronunciations")
+        if "lexicon" in given:
+            raise ConfigError("dictionary", "a lexicon is given, too", "leave the one or the other out")
+        listed = Pronunciations.read(path)
         if strange := sorted(set(listed.phones) - set(self.phones)):
             what = f"has phones that the network does not ({' '.join(strange[:10])})"
-            raise DictionaryError(dictionary, what, "give the dictionary with which it was trained")
-        heard, output = self.outputs[1]
-        settings = {"prior_weight": DIVIDED} | settings
-        return heard, Beam(heard.labels, prior=output.prior.tolist(), lexicon=listed.listed, **settings)
+            raise DictionaryError(path, what, "give the dictionary with which it was trained")
+        return _told(listed, given.get("hotwords", ()), self.phones) if path == self.dictionary else listed
 
     @property
     def outputs(self) -> list[tuple[reading.Model, Output]]:
@@ -274,7 +283,7 @@ class Heard:
         return self._output.log_probs(features), lengths
 
 
-def _listing(listed: Pronunciations, hotwords: Sequence[str], phones: Sequence[str]) -> Pronunciations | None:
+def _told(listed: Pronunciations, hotwords: Sequence[str], phones: Sequence[str]) -> Pronunciations | None:
     """The dictionary, if all hotwords stand in it or, where the phones are those of English, can be said."""
     _, lost = listed.missing(hotwords)
     if not lost:
@@ -284,12 +293,17 @@ def _listing(listed: Pronunciations, hotwords: Sequence[str], phones: Sequence[s
     said = {}
     if set(phones) == set(english.PHONES.values()):
         speaker = english.Speaker()
-        said = {word.casefold(): way for word in lost if (way := speaker.phones(word))}
-        log.info("hotwords, as eSpeak NG says them: %s", ", ".join(f"{word} {' '.join(said[word])}" for word in said))
+        said = {word.casefold(): " ".join(way) for word in lost if (way := speaker.phones(word))}
+        log.info("hotwords, as eSpeak NG says them: %s", ", ".join(f"{word} {said[word]}" for word in said))
     if silent := [word for word in lost if word.casefold() not in said]:
         log.warning("read by characters, since the dictionary does not list the hotwords %s", ", ".join(silent))
         return None
     return Pronunciations({**listed.listed, **{word: [way] for word, way in said.items()}})
+
+
+def _opened(lm: str | Path | NGram | None) -> NGram | None:
+    """A language model, wherever it is."""
+    return lm if isinstance(lm, NGram) or lm is None else NGram.read(lm)
 
 
 def language(path: str | Path) -> Path:

@@ -14,7 +14,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from recognizer import lines
+from recognizer.decoders.lexicon import Lexicon
+from recognizer.decoders.spellings import Rows
 from recognizer.errors import DictionaryError
 
 SPACE = 1
@@ -30,24 +34,38 @@ class Pronunciations:
     """How words are spoken.
 
     Args:
-        listed: for each word its pronunciations, the usual one first; each the phones in their order.
+        listed: for each word its pronunciations, the usual one first; each the phones in their order, a space between.
 
     Attributes:
         phones: all that occur, sorted.
         labels: what each label writes: nothing for the blank, the space, then the phones.
     """
 
-    def __init__(self, listed: Mapping[str, Sequence[Sequence[str]]]) -> None:
-        self.listed = {word: [tuple(way) for way in ways] for word, ways in listed.items()}
-        every = itertools.chain.from_iterable
-        self.phones = tuple(sorted({*every(every(self.listed.values()))}))
+    def __init__(self, listed: Mapping[str, Sequence[str]]) -> None:
+        self.listed = listed
+        self._ways = [*itertools.chain.from_iterable(listed.values())]
+        self._said = " ".join(self._ways).split(" ") if listed else []
+        self.phones = tuple(sorted({*self._said}))
         self.labels = written(self.phones)
 
     @functools.cached_property
     def _labels(self) -> dict[str, list[int]]:
         """Of each word as it is usually spoken; only learning asks for them."""
         numbers = {phone: label for label, phone in enumerate(self.phones, start=PHONES)}
-        return {word: [numbers[phone] for phone in ways[0]] for word, ways in self.listed.items()}
+        return {word: [numbers[phone] for phone in ways[0].split()] for word, ways in self.listed.items()}
+
+    def lexicon(self, name: str, labels: Sequence[str]) -> Lexicon:
+        """Its words as these labels write them, all of its phones among them.
+
+        Args:
+            name: of the file, for messages.
+        """
+        numbers = {label: number for number, label in enumerate(labels)}
+        said = np.fromiter(map(numbers.__getitem__, self._said), np.int32, len(self._said))
+        size = np.fromiter((way.count(" ") for way in self._ways), np.int64, len(self._ways)) + 1
+        ways = np.fromiter(map(len, self.listed.values()), np.int64, len(self.listed))
+        word = np.repeat(np.arange(len(ways), dtype=np.int32), ways)
+        return Lexicon(name, tuple(self.listed), (), word, Rows(said, size))
 
     @classmethod
     def read(cls, path: str | Path) -> Pronunciations:
@@ -59,29 +77,31 @@ class Pronunciations:
         Raises:
             DictionaryError: it cannot be read, a line has a word without phones, or there is none.
         """
-        listed: dict[str, list[tuple[str, ...]]] = {}
+        listed: dict[str, list[str]] = {}
         wanted = "a line WORD PHONE PHONE ... for each word"
         for number, line in enumerate(lines.read(path, DictionaryError, wanted), start=1):
             fields = line.split()
             if not fields or line.startswith(COMMENT):
                 continue
             word, *rest = fields
-            if word[-1] == ")":
-                word = VARIANT.sub("", word)
             while rest and rest[0][0] in "0123456789." and NUMBER.fullmatch(rest[0]):
                 del rest[0]
             if not rest:
-                raise DictionaryError(f"{path}, line {number}", f"{fields[0]!r} has no phones", "write: WORD PHONE ...")
-            way = tuple(rest)
-            if (ways := listed.setdefault(word, [way]))[-1] is not way and way not in ways:
-                ways.append(way)
+                raise DictionaryError(f"{path}, line {number}", f"{word!r} has no phones", "write: WORD PHONE ...")
+            if word[-1] == ")":
+                word = VARIANT.sub("", word)
+            way = " ".join(rest)
+            if word not in listed:
+                listed[word] = [way]
+            elif way not in listed[word]:
+                listed[word].append(way)
         if not listed:
             raise DictionaryError(path, "lists no words", "write one a line: WORD PHONE PHONE ...")
         return cls(listed)
 
     def write(self, path: str | Path) -> None:
         """The same as a gzipped file, which `read` reads; the same bytes each time."""
-        written = [f"{word}\t{' '.join(way)}\n" for word, ways in self.listed.items() for way in ways]
+        written = [f"{word}\t{way}\n" for word, ways in self.listed.items() for way in ways]
         Path(path).write_bytes(gzip.compress("".join(written).encode(), mtime=0))
 
     def only(self, words: Iterable[str]) -> Pronunciations:

@@ -103,11 +103,9 @@ def test_other_zip_files_are_told_apart(texts: Path) -> None:
     with zipfile.ZipFile("lm.npz") as source, zipfile.ZipFile("text.npz", "w") as target:
         for name in source.namelist():
             target.writestr(name, b"no array" if name == "token.npy" else source.read(name))
-    for path in (made, Path("other.npz"), Path("bent.npz")):
+    for path in (made, Path("other.npz"), Path("bent.npz"), Path("text.npz")):
         with pytest.raises(DecoderError, match=f"{path.name}: is a zip archive"):
             NGram.read(path)
-    with pytest.raises(DecoderError, match="contradicts itself"):
-        NGram.read("text.npz")
     Path("cut.npz").write_bytes(whole[:-40])
     with pytest.raises(DecoderError, match="cut"):
         NGram.read("cut.npz")

@@ -53,7 +53,7 @@ def test_hotwords_that_are_not_listed_are_said(tmp_path: Path, caplog: pytest.Lo
     torch.save(kept, made)
     (tmp_path / "text.txt").write_text("see the sea\n", encoding="utf-8")
     assert lm.main([str(tmp_path / "text.txt"), "--output", str(language(made)), "--order", "2"]) == 0
-    Pronunciations({"see": [["s", "i"]], "sea": [["s", "i"]], "the": [["ð", "ə"]]}).write(spoken(made))
+    Pronunciations({"see": ["s i"], "sea": ["s i"], "the": ["ð ə"]}).write(spoken(made))
     network = Network.load(made)
     with caplog.at_level(logging.INFO):
         heard, beam = network.beam(hotwords=["Kathryn", "see"])

@@ -13,7 +13,7 @@ import pytest
 
 from recognizer import arpa, lm
 from recognizer.decoders.ngram import NGram
-from recognizer.decoders.spellings import Spellings
+from recognizer.decoders.spellings import Rows, Spellings
 from recognizer.errors import DecoderError
 
 ARPA = r"""
@@ -202,8 +202,7 @@ def test_folders_and_missing_files_are_explained(tmp_path: Path) -> None:
 
 
 def test_the_tree_of_spellings_holds_each_word_once() -> None:
-    words = [((1, 2), 0, -3.0), ((1, 2, 3), 1, -1.0), ((2,), 2, -2.0), ((1, 2), 3, -2.5)]
-    tree = Spellings.of(words, 4)
+    tree = Spellings.of(Rows.of([(1, 2), (1, 2, 3), (2,), (1, 2)]), np.array([-3.0, -1.0, -2.0, -2.5]), 4)
     found = {}
     stack: list[tuple[int, tuple[int, ...]]] = [(0, ())]
     while stack:
@@ -215,3 +214,4 @@ def test_the_tree_of_spellings_holds_each_word_once() -> None:
         stack += [(child, (*spelling, int(tree.letter[child]))) for child in children]
     assert found == {(1, 2): (3, -1.0), (1, 2, 3): (1, -1.0), (2,): (2, -2.0)}  # best: also of what lies below
     assert np.isclose(tree.best[0], -1.0)
+    assert tree.spelt[tree.node].tolist() == [3, 1, 2, 3]

@@ -13,7 +13,7 @@ from recognizer import calibrate, card, lm, manifest, release
 from recognizer.batch import Sample, collate
 from recognizer.calibration import NEUTRAL
 from recognizer.decoders import Beam
-from recognizer.decoders.lexicon import Speller
+from recognizer.decoders.lexicon import Lexicon, Speller
 from recognizer.errors import ConfigError, DictionaryError
 from recognizer.manifest import Utterance
 from recognizer.model import Recognizer
@@ -34,20 +34,20 @@ def test_every_maker_s_layout_says_the_same(tmp_path, content):
     for name in ("plain", "packed"):
         found = Pronunciations.read(tmp_path / name)
         assert list(found.listed) == ["the", "sea", "see"]
-        assert [[phone.upper() for phone in way] for way in found.listed["the"]] == [["DH", "AH0"], ["DH", "IY0"]]
+        assert [way.upper() for way in found.listed["the"]] == ["DH AH0", "DH IY0"]
         assert found.listed["sea"] == found.listed["see"]
 
 
 def test_what_is_written_is_read_again_and_always_the_same(tmp_path):
-    made = Pronunciations({"sea": [["s", "iː"]], "a": [["ə"], ["eɪ"]], "unheard": [["s"]]})
+    made = Pronunciations({"sea": ["s iː"], "a": ["ə", "eɪ"], "unheard": ["s"]})
     for name in ("one", "two"):
         made.only(["a", "sea", "unlisted"]).write(tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    assert Pronunciations.read(tmp_path / "one").listed == {"a": [("ə",), ("eɪ",)], "sea": [("s", "iː")]}
+    assert Pronunciations.read(tmp_path / "one").listed == {"a": ["ə", "eɪ"], "sea": ["s iː"]}
 
 
 def test_texts_become_phones_as_words_are_usually_spoken():
-    made = Pronunciations({"sea": [["s", "i"]], "a": [["ə"], ["eɪ"]]})
+    made = Pronunciations({"sea": ["s i"], "a": ["ə", "eɪ"]})
     assert made.labels == ("", " ", "eɪ", "i", "s", "ə")
     assert made.encode("a Sea") == [5, 1, 4, 3] and made.encode("") == []
     assert made.encode("a lake") is None
@@ -55,11 +55,25 @@ def test_texts_become_phones_as_words_are_usually_spoken():
 
 
 def test_spellings_are_taken_by_their_phones():
-    made = Pronunciations({"hatch": [["h", "tʃ"]], "hutshop": [["h", "t", "ʃ"]], "a": [["ə"]]})
+    made = Pronunciations({"hatch": ["h tʃ"], "hutshop": ["h t ʃ"], "a": ["ə"]})
     speller = Speller(made.labels, 0, " ")
-    for word, (spelling, *_) in made.listed.items():
-        assert tuple(made.labels[label] for label in speller.spell(spelling)) == made.listed[word][0]
+    for spelling, *_ in made.listed.values():
+        assert " ".join(made.labels[label] for label in speller.spell(tuple(spelling.split()))) == spelling
     assert speller.spell(("h", "x")) == []
+
+
+def test_a_dictionary_is_the_lexicon_of_its_phones():
+    """Taken apart all at once, it is what the speller makes of it word by word, whatever the network knows beside."""
+    made = Pronunciations({"sea": ["s iː"], "a": ["ə", "eɪ"], "see": ["s iː"], "us": ["ə s", "ʌ s"]})
+    for labels in (made.labels, ("", " ", "ʌ", "z", *made.phones)):
+        speller = Speller(labels, 0, " ")
+        found = made.lexicon("mine", labels)
+        told = Lexicon.of({word: [tuple(way.split()) for way in ways] for word, ways in made.listed.items()}, speller)
+        assert (found.name, found.words, found.missing) == ("mine", told.words, ())
+        for word in made.listed:
+            assert sorted(found.spelt([word])) == sorted(told.spelt([word]))
+            ways = [(word, speller.spell(tuple(way.split()))) for way in made.listed[word]]
+            assert [*found.spelt([word.upper()])] == ways
 
 
 @pytest.mark.parametrize(
@@ -82,7 +96,7 @@ def test_what_is_no_dictionary_is_explained(tmp_path, content, words):
     assert all(word in str(caught.value) for word in [str(tmp_path / "words"), *words]), str(caught.value)
 
 
-PHONES = Pronunciations({"ab": [["P", "Q"]], "b": [["Q"]], "ba": [["P"], ["Q"]]})
+PHONES = Pronunciations({"ab": ["P Q"], "b": ["Q"], "ba": ["P", "Q"]})
 
 
 def network(phones=PHONES.phones, sounds=0.3):

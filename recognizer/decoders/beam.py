@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import copy
+import dataclasses
 import itertools
 import logging
 import math
@@ -21,9 +22,9 @@ from recognizer.alphabet import BLANK, Alphabet
 from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.base import Decoder, Hypothesis
 from recognizer.decoders.hotwords import Hotwords
-from recognizer.decoders.lexicon import WORD, Given, Lexicon, Speller
+from recognizer.decoders.lexicon import Given, Lexicon, Speller
 from recognizer.decoders.ngram import NGram
-from recognizer.decoders.spellings import Spellings
+from recognizer.decoders.spellings import Rows, Spellings
 from recognizer.errors import ConfigError, DecoderError
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Beam(Decoder):
         space: str = " ",
         characters: bool | None = None,
         threads: int | None = None,
-        lexicon: Given | None = None,
+        lexicon: Given | Lexicon | None = None,
         hotwords: Sequence[str] = (),
         hotword_bonus: float = 2.0,
         prior: Sequence[float] | None = None,
@@ -132,22 +133,19 @@ class Beam(Decoder):
             raise ConfigError("labels", "one is empty or stands twice", "list what each label writes, once")
         self.speller = Speller(self.labels, blank, space, self.alphabet)
         self.space = self.speller.space
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:  # most of a model is read without the GIL
-            asked = lm if isinstance(lm, NGram) or lm is None else pool.submit(NGram.read, lm)
-            self.lexicon = None if lexicon is None else Lexicon(lexicon, self.speller)
-        self.lm = asked.result() if isinstance(asked, concurrent.futures.Future) else asked
-        self._name = "the language model" if isinstance(lm, NGram) else str(lm)
+        made = lexicon if isinstance(lexicon, Lexicon) or lexicon is None else Lexicon.of(lexicon, self.speller)
+        self.lexicon = made
+        self.lm = lm if isinstance(lm, NGram) or lm is None else NGram.read(lm)
         self.characters = self.lm is not None and (self._looks_spelt() if characters is None else characters)
         self._tokens = np.full(len(self.labels), -1, np.int32)
-        entries = np.zeros((0, 3), np.int32)
-        spelt = list[tuple[Sequence[int], int, float]]()
+        tree, entries = Spellings.of(Rows.of([]), np.zeros(0), len(self.labels)), np.zeros((0, 3), np.int32)
         if self.lm is not None and self.characters:
             self._letters(self.lm)
         elif self.lm is not None and self.lexicon is None:
-            spelt = self._vocabulary(self.lm)
+            tree = self._vocabulary(self.lm)
         if self.lexicon is not None:
-            spelt, entries = self._closed(self.lexicon)
-        self._known = Spellings.of(spelt, len(self.labels)), entries, tuple(hotwords)
+            tree, entries = self._closed(self.lexicon)
+        self._known = tree, entries, tuple(hotwords)
         self._tell()
 
     def varied(self, weight: float, bonus: float, prior_weight: float) -> Beam:
@@ -171,15 +169,17 @@ class Beam(Decoder):
         fitting, total = int((self._tokens >= 0).sum()), len(self.labels) - 1
         self._fits(fitting, total, "labels are among its characters", lm)
 
-    def _vocabulary(self, lm: NGram) -> list[tuple[Sequence[int], int, float]]:
-        """The words of a language model that can be spelt, their tokens and values."""
+    def _vocabulary(self, lm: NGram) -> Spellings:
+        """The words of a language model that can be spelt; behind each its token."""
         words = [word for word in lm.tokens if word not in (BEGIN, END, *OTHER)]
-        spelt = [(labels, lm.index[word]) for word in words if (labels := self.speller.spell(word))]
+        spelt = {lm.index[word]: labels for word in words if (labels := self.speller.spell(word))}
         self._fits(len(spelt), len(words), "words can be spelt with the labels", lm)
-        return [(labels, token, float(lm.value[token + 1])) for labels, token in spelt]
+        tokens = np.array([*spelt], np.int32)
+        tree = Spellings.of(Rows.of([*spelt.values()]), lm.value[tokens + 1].astype(np.float64), len(self.labels))
+        return dataclasses.replace(tree, spelt=np.where(tree.spelt < 0, np.int32(-1), tokens[tree.spelt]))
 
-    def _closed(self, lexicon: Lexicon) -> tuple[list[tuple[Sequence[int], int, float]], NDArray[np.int32]]:
-        """The spellings of a lexicon, the first entry of each and the highest value of its words; and its entries."""
+    def _closed(self, lexicon: Lexicon) -> tuple[Spellings, NDArray[np.int32]]:
+        """The spellings of a lexicon; behind each the first of its entries; and these."""
         total = len(lexicon.words) + len(lexicon.missing)
         log.info("%s: %d of %d words can be spelt with the labels", lexicon.name, len(lexicon.words), total)
         if lexicon.missing:
@@ -191,30 +191,28 @@ class Beam(Decoder):
             fitting = sum(token >= 0 for token in tokens)
             if not fitting:
                 remedy = "build both from words in the same case"
-                raise DecoderError(self._name, f"lists none of the {total} words of {lexicon.name}", remedy)
-            log.info("%s: lists %d of the %d words of %s", self._name, fitting, total, lexicon.name)
+                raise DecoderError(lm.name, f"lists none of the {total} words of {lexicon.name}", remedy)
+            log.info("%s: lists %d of the %d words of %s", lm.name, fitting, total, lexicon.name)
             unknown = self.unknown + (float(lm.value[lm.other + 1]) if lm.other >= 0 else 0.0)
             values = np.where(np.array(tokens) >= 0, lm.value[np.array(tokens) + 1], unknown)
-        entries, first = lexicon.entries(tokens)
-        best = np.maximum.reduceat(values[entries[:, WORD]], first)
-        return [*zip(lexicon.spellings, first.tolist(), best.tolist(), strict=True)], entries
+        tree = Spellings.of(lexicon.rows, values[lexicon.word], len(self.labels))
+        entries, first = lexicon.entries(tree, tokens)
+        return dataclasses.replace(tree, spelt=first), entries
 
     def _fits(self, fitting: int, total: int, what: str, lm: NGram) -> None:
         """Say how much of a language model can be used, and refuse it if that is nothing."""
         if not fitting:
             words = [word for word in lm.tokens if word not in (BEGIN, END, *OTHER)]
             remedy = self.speller.remedy(words, "build it from texts as the labels write them")
-            raise DecoderError(self._name, f"none of its {total} {what} (it begins: {' '.join(words[:5])})", remedy)
-        log.info("%s: %d of %d %s", self._name, fitting, total, what)
+            raise DecoderError(lm.name, f"none of its {total} {what} (it begins: {' '.join(words[:5])})", remedy)
+        log.info("%s: %d of %d %s", lm.name, fitting, total, what)
 
     def _expected(self, hotwords: Sequence[str]) -> Hotwords:
         """The hotwords as the labels write them; those that a lexicon spells otherwise, as it does."""
         listed: dict[str, list[list[int]]] = {}
         if self.lexicon is not None and hotwords:
-            for labels, words in self.lexicon.spellings.items():
-                for word in words:
-                    folded = [self.speller.folds[label] for label in labels]
-                    listed.setdefault(self.lexicon.words[word].casefold(), []).append(folded)
+            for word, spelling in self.lexicon.spelt(" ".join(hotwords).split()):
+                listed.setdefault(word.casefold(), []).append([self.speller.folds[label] for label in spelling])
         phrases, lost = dict[tuple[int, ...], float](), list[str]()
         for phrase in hotwords:
             ways = [listed.get(word.casefold()) or [self.speller.fold(word)] for word in phrase.split()]

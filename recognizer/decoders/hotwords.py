@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.decoders.spellings import Spellings
+from recognizer.decoders.spellings import Rows, Spellings
 
 LETTER, BRANCH, LINK = range(3)
 """A row of `Hotwords.nodes`: the label that led here, where the children begin, where a match goes on that breaks."""
@@ -39,7 +39,7 @@ class Hotwords(NamedTuple):
     def of(cls, phrases: Mapping[tuple[int, ...], float], labels: int, space: int) -> Hotwords:
         """The automaton of these phrases, with what each earns; `labels` is above every label, `space` parts words."""
         listed = sorted(phrases)
-        tree = Spellings.of([(phrase, place, 0.0) for place, phrase in enumerate(listed)], labels)
+        tree = Spellings.of(Rows.of(listed), np.zeros(len(listed)), labels)
         bonus = [phrases[listed[place]] if place >= 0 else 0.0 for place in tree.spelt.tolist()]
         letter, branch = tree.letter.tolist(), tree.branch.tolist()
         dead = len(letter)

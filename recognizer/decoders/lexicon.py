@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from recognizer import lines
 from recognizer.alphabet import Alphabet
+from recognizer.decoders.spellings import Rows, Spellings
 from recognizer.errors import DecoderError
 
 WORD, TOKEN, NEXT = range(3)
@@ -85,55 +87,75 @@ Given = str | Path | Mapping[str, Sequence[str]] | Mapping[str, Sequence[tuple[s
 """Of a `Lexicon`."""
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class Lexicon:
     """The only words that may be written, and their spellings.
-
-    Args:
-        given: a file, or for each word its spellings: in one piece, or as a tuple of what its labels write; none: as
-            it is written. In a file, plain or gzipped, in UTF-8, stands one word a line, followed, if it is spelt
-            otherwise than it is written, by its spellings, all parted by tabs. The spellings of several lines with the
-            same word add up.
-        speller: takes the spellings apart.
 
     Attributes:
         name: of the file, for messages.
         words: those of which at least one spelling can be written.
         missing: those that cannot be written.
-        spellings: each spelling's labels, and the numbers of its words, in the order in which they are listed.
-
-    Raises:
-        DecoderError: it cannot be read, with the line; or none of its words can be written.
+        word: int32 [S], of each spelling the number of its word.
+        rows: the labels of each spelling.
     """
 
-    def __init__(self, given: Given, speller: Speller) -> None:
-        self.name = "the lexicon" if isinstance(given, Mapping) else str(given)
+    name: str
+    words: tuple[str, ...]
+    missing: tuple[str, ...]
+    word: NDArray[np.int32]
+    rows: Rows
+
+    @classmethod
+    def of(cls, given: Given, speller: Speller) -> Lexicon:
+        """The lexicon of words and how they are spelt.
+
+        Args:
+            given: a file, or for each word its spellings: in one piece, or as a tuple of what its labels write; none:
+                as it is written. In a file, plain or gzipped, in UTF-8, stands one word a line, followed, if it is
+                spelt otherwise than it is written, by its spellings, all parted by tabs. The spellings of several lines
+                with the same word add up.
+            speller: takes the spellings apart.
+
+        Raises:
+            DecoderError: it cannot be read, with the line; or none of its words can be written.
+        """
+        name = "the lexicon" if isinstance(given, Mapping) else str(given)
         listed = given if isinstance(given, Mapping) else read(Path(given))
-        self.missing: list[str] = []
-        self.spellings: dict[tuple[int, ...], list[int]] = {}
-        words: list[str] = []
+        words, missing, owners, spelt = list[str](), list[str](), list[int](), list[tuple[int, ...]]()
         for word, spellings in listed.items():
             each = [spellings] if isinstance(spellings, str) else spellings or [word]
-            found = [tuple(labels) for spelling in each if (labels := speller.spell(spelling))]
+            found = {tuple(labels) for spelling in each if (labels := speller.spell(spelling))}
             if not found:
-                self.missing.append(word)
+                missing.append(word)
                 continue
-            for cut in found if len(found) == 1 else sorted({*found}):
-                self.spellings.setdefault(cut, []).append(len(words))
+            owners += [len(words)] * len(found)
+            spelt += sorted(found)
             words.append(word)
-        self.words = tuple(words)
         if not words:
             begin = " ".join(list(listed)[:5])
             what = f"none of its {len(listed)} words can be spelt with the labels (it begins: {begin})"
             remedy = speller.remedy(listed, "list words, and behind a tab how the labels write them")
-            raise DecoderError(self.name, what, remedy)
+            raise DecoderError(name, what, remedy)
+        return cls(name, tuple(words), tuple(missing), np.array(owners, np.int32), Rows.of(spelt))
 
-    def entries(self, tokens: Sequence[int]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Rows of WORD, TOKEN, NEXT, given each word's token; and of each spelling the first row."""
-        sizes = np.fromiter(map(len, self.spellings.values()), np.int64, len(self.spellings))
-        word = np.fromiter(itertools.chain.from_iterable(self.spellings.values()), np.int32, int(sizes.sum()))
-        following = np.arange(1, len(word) + 1, dtype=np.int32)
-        following[np.cumsum(sizes) - 1] = -1  # the last one that is spelt so
-        return np.column_stack([word, np.array(tokens, np.int32)[word], following]), np.cumsum(sizes) - sizes
+    def entries(self, tree: Spellings, tokens: Sequence[int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Rows of WORD, TOKEN, NEXT, given the tree of `rows` and each word's token; and of each node the first row."""
+        order = np.argsort(tree.node, kind="stable")
+        node, word = tree.node[order], self.word[order]
+        following = np.arange(1, len(node) + 1, dtype=np.int32)
+        following[np.append(node[1:] != node[:-1], True)] = -1  # the last one that is spelt so
+        first = np.full(len(tree.spelt), -1, np.int32)
+        first[node[::-1]] = np.arange(len(node), dtype=np.int32)[::-1]
+        return np.column_stack([word, np.array(tokens, np.int32)[word], following]), first
+
+    def spelt(self, words: Iterable[str]) -> Iterator[tuple[str, list[int]]]:
+        """Those of these words that it lists, in whatever case, with the labels of each of their spellings."""
+        wanted = {word.casefold() for word in words}
+        listed = [number for number, word in enumerate(self.words) if word.casefold() in wanted]
+        end = np.cumsum(self.rows.size)
+        start = end - self.rows.size
+        for place in np.flatnonzero(np.isin(self.word, listed)):
+            yield self.words[self.word[place]], self.rows.labels[start[place] : end[place]].tolist()
 
 
 def read(path: Path) -> dict[str, list[str]]:

@@ -34,6 +34,7 @@ class NGram:
         backoff: float32 [top], ln of the weight with which a shorter context is asked instead.
         suffix: int32 [N], the node of the longest listed proper ending.
         first: int32 [top + 1]; the children of n are first[n] to first[n + 1].
+        name: for messages, the file's.
     """
 
     tokens: tuple[str, ...]
@@ -44,6 +45,7 @@ class NGram:
     backoff: NDArray[np.float32]
     suffix: NDArray[np.int32]
     first: NDArray[np.int32]
+    name: str = "the language model"
 
     @functools.cached_property
     def index(self) -> dict[str, int]:
@@ -141,14 +143,14 @@ class NGram:
             what = "a token that it does not list" if kind == STRANGE else "children that are not sorted"
         if what:
             raise DecoderError(path, f"contradicts itself: {what}", arrays.AGAIN)
-        return cls(found.tokens, found.order, top, token, value, found.backoff, suffix, found.first)
+        return cls(found.tokens, found.order, top, token, value, found.backoff, suffix, found.first, str(path))
 
     @classmethod
     def of(cls, path: str | Path, tokens: tuple[str, ...], sections: Iterable[arpa.Section]) -> NGram:
         """The model of tokens and, order by order, n-grams with their natural logarithms.
 
         Args:
-            path: where they are from, for what is raised.
+            path: where they are from, for messages.
 
         Raises:
             DecoderError: an n-gram stands there twice, or without the one that it begins with.
@@ -181,7 +183,7 @@ class NGram:
         token, value, backoff = zip(*columns, strict=True)
         first = np.cumsum(np.concatenate(followers)).astype(np.int32)
         whole, inner = np.concatenate(token), np.concatenate(backoff[:-1])
-        return cls(tokens, order, top, whole, np.concatenate(value), inner, suffix, first)
+        return cls(tokens, order, top, whole, np.concatenate(value), inner, suffix, first, str(path))
 
 
 def _uneven(model: Arrays) -> str:
