@@ -27,6 +27,9 @@ answers sooner and with less memory."""
 READINGS, ENOUGH = 20, 10
 """Readings of a signal to ask a beam for: the best one's share of them tells how sure it is; and with how few it does,
 where there are no more."""
+ALONE, HINTED = 0.5, 0.05
+"""What a word is by itself weighs so much beside its share of the readings (`agreed`): the network alone, and with a
+language model or hotwords, which it knows nothing of (`benchmarks/confidence.py` shows what comes of it)."""
 
 T = TypeVar("T")
 Hearing = Callable[[Utterance], Frontend[Any]]
@@ -222,7 +225,8 @@ def judged(
     shares = torch.tensor(totals, dtype=torch.float64).softmax(0).tolist()
     texts = [[word.text for word in reading] for reading in spoken]
     sure = math.fsum(share for text, share in zip(texts, shares, strict=True) if text == texts[0])
-    return list(agreed(spoken, shares)), min(1.0, sure)
+    hinted = any(one.gain for one in counted)
+    return list(agreed(spoken, shares, HINTED if hinted else ALONE)), min(1.0, sure)
 
 
 def _placed(model: Model, job: _Job[Tensor]) -> Transcript:

@@ -79,13 +79,14 @@ def words(
         first = place + 1
 
 
-def agreed(readings: Sequence[Sequence[Word]], shares: Sequence[float]) -> Iterator[Word]:
-    """The words of the first reading, each as sure as the geometric mean of what it is by itself and the share of the
-    readings that have it too, at a place that overlaps (Wessel et al. 2001, "Confidence measures for LVCSR").
+def agreed(readings: Sequence[Sequence[Word]], shares: Sequence[float], own: float) -> Iterator[Word]:
+    """The words of the first reading, each as sure as the weighted geometric mean of what it is by itself and the share
+    of the readings that have it too, at a place that overlaps (Wessel et al. 2001, "Confidence measures for LVCSR").
 
     Args:
         readings: of the same signal, best first.
         shares: the probability of each, of 1 in all.
+        own: the weight of what a word is by itself, in [0, 1].
     """
     places: dict[str, list[tuple[int, Word]]] = {}
     for number, reading in enumerate(readings):
@@ -94,7 +95,7 @@ def agreed(readings: Sequence[Sequence[Word]], shares: Sequence[float]) -> Itera
     for word in readings[0]:
         there = {number for number, one in places[word.text] if one.start < word.end and word.start < one.end}
         share = math.fsum(shares[number] for number in {0, *there})
-        yield dataclasses.replace(word, confidence=math.sqrt(word.confidence * min(1.0, share)))
+        yield dataclasses.replace(word, confidence=word.confidence**own * min(1.0, share) ** (1 - own))
 
 
 def product(confidences: Sequence[float]) -> float:

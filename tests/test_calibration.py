@@ -95,9 +95,9 @@ def test_a_word_is_as_sure_as_its_characters_and_the_spaces_beside_it():
     assert (first.confidence, second.confidence) == (pytest.approx(0.5 * 0.8 * 0.9), pytest.approx(0.9 * 0.7))
 
 
-def hypothesis(labels, score, sure=0.81):
+def hypothesis(labels, score, sure=0.81, gain=0.0):
     spans = tuple((place, place + 1) for place in range(len(labels)))
-    return Hypothesis(tuple(labels), spans, (sure,) * len(labels), score)
+    return Hypothesis(tuple(labels), spans, (sure,) * len(labels), score, gain)
 
 
 def test_readings_that_agree_raise_what_they_agree_on(tmp_path):
@@ -111,6 +111,10 @@ def test_readings_that_agree_raise_what_they_agree_on(tmp_path):
     spoken, sure = judged(model, [hypothesis([a, space, a], 0.0), hypothesis([a, space, b], 0.0), *others], steps)
     assert [word.confidence for word in spoken] == pytest.approx([0.81, 0.81 * 0.5**0.5], abs=1e-3)
     assert sure == pytest.approx(0.5, abs=1e-3)
+    told = [hypothesis([a, space, a], 0.0, gain=-3.0), hypothesis([a, space, b], -1.0, gain=-2.0), *others]
+    spoken, _ = judged(model, told, steps)  # what a language model says, the characters by themselves do not know
+    own, share = 0.81**2, 0.5
+    assert [word.confidence for word in spoken] == pytest.approx([own**0.05, own**0.05 * share**0.95], abs=1e-3)
     assert judged(model, [hypothesis([], -0.25)], steps) == ([], pytest.approx(0.7788, abs=1e-4))
 
 
