@@ -10,6 +10,7 @@ it is packed. Figures and settings are written below the mark in it, from what i
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import shlex
 import sys
@@ -20,7 +21,7 @@ from typing import Any
 
 import torch
 
-from recognizer import card, manifest, pretrained, reading
+from recognizer import card, frontends, manifest, pretrained, reading
 from recognizer.compact import halved, restored, rounded
 from recognizer.console import bar
 from recognizer.decoders.ngram import NGram
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         beam = {"weight": options.lm_weight, "bonus": options.word_bonus, "prior_weight": options.prior_weight}
         beam |= {"width": options.beam} if options.beam else {}
         command = shlex.join(["python", "-m", "recognizer.release", *given])
-        more = (options.train, options.lm, options.dictionary, beam, command, options.bits)
+        more = (options.train, options.lm, options.dictionary, beam, command, options.bits, dict(options.frontend))
         pack(options.checkpoint, options.name, options.val, *more)
     except RecognizerError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -70,8 +71,22 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--word-bonus", metavar="X", type=float, default=1.0)
     made.add_argument("--prior-weight", metavar="X", type=float, default=0.2)
     made.add_argument("--beam", metavar="N", type=int, help="prefixes that it is read with, if not the usual number")
+    made.add_argument(
+        "--frontend", metavar="NAME=VALUE", nargs="+", type=_setting, default=[],
+        help="settings of its front end that differ from those of the training, such as step=0.009 for speech",
+    )  # fmt: skip
     made.add_argument("--bits", metavar="N", type=int, default=16, choices=(8, 16), help="of a weight (%(default)s)")
     return made
+
+
+def _setting(given: str) -> tuple[str, Any]:
+    name, sign, value = given.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"{given!r} is no NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def pack(
@@ -84,6 +99,7 @@ def pack(
     beam: Mapping[str, float] | None = None,
     command: str = "",
     bits: int = 16,
+    frontend: Mapping[str, Any] | None = None,
 ) -> None:
     """Write NAME.ckpt, NAME.npz and NAME.dict.gz if there are a language model and a dictionary, and below the mark in
     NAME.md what is measured.
@@ -95,6 +111,7 @@ def pack(
         beam: weights and bonus that suit the language model.
         command: how this was called, for the card.
         bits: 16, or 8 for matrices in whole numbers, see `compact`.
+        frontend: settings of the front end that differ from those of the training; features stay as many.
 
     Raises:
         RecognizerError: a file cannot be read or written, is too large, or there is no card to complete.
@@ -103,6 +120,13 @@ def pack(
     output = home.with_name(home.name + ".ckpt")
     page = card.opened(home.with_name(home.name + ".md"))
     whole = opened(checkpoint)
+    trained = Network.load(checkpoint)
+    settings = trained.frontend.config() | dict(frontend or {})
+    if (found := frontends.build(settings)).size != trained.frontend.size:
+        what = f"would give {found.size} features, and the network reads {trained.frontend.size}"
+        raise ConfigError("--frontend", what, "change what leaves them as many")
+    trained.frontend = found
+    whole["hyper_parameters"]["frontend"] = settings
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".") as scratch:
         made = Path(scratch) / output.name
         torch.save(kept(whole, beam if lm else None, bits), made)
@@ -115,7 +139,7 @@ def pack(
         if size > LIMIT:
             what = f"would have {size:,} bytes, and {LIMIT:,} are allowed"
             raise ConfigError(name, what, "give --bits 8, train a smaller network, or prune the language model")
-        rows = [measured(table, Network.load(checkpoint), Network.load(made)) for table in val]
+        rows = [measured(table, trained, Network.load(made)) for table in val]
         learnt = card.learnt(whole, train, Network.load(made).frontend)
         text = card.written(page, rows, learnt, card.run(checkpoint, whole), made.stat().st_size, command, bits)
         for old in (language(output), spoken(output)):

@@ -87,6 +87,8 @@ def test_what_cannot_be_packed(run: Path, capsys: pytest.CaptureFixture[str], mo
 
     assert "no ARPA file" in refused("--lm", "text.txt")
     assert "gone.tsv" in refused("--train", "gone.tsv")
+    assert "would give 24 features, and the network reads" in refused("--frontend", "bands=24")
+    assert "pace" in refused("--frontend", "pace=2")
     with monkeypatch.context() as patch:
         patch.setattr(release, "LIMIT", 100)
         assert "100 are allowed" in refused()
@@ -101,6 +103,15 @@ def test_what_cannot_be_packed(run: Path, capsys: pytest.CaptureFixture[str], mo
     torch.save(kept, run)
     Path("out/mine.md").write_text(card.MARK)
     assert "half precision" in refused()
+
+
+def test_another_step_of_the_front_end_goes_along(run: Path) -> None:
+    assert pack(run, "--frontend", "step=0.008", "margin=0.1") == 0
+    made, before = Network.load("out/mine.ckpt"), Network.load(run)
+    assert made.frontend.config() == before.frontend.config() | {"step": 0.008, "margin": 0.1}
+    sound = "corpora/mine/val0.wav"
+    assert made.frontend.length(sound) > 1.2 * before.frontend.length(sound)
+    assert made.transcribe(sound)[0].duration == pytest.approx(before.transcribe(sound)[0].duration, abs=0.01)
 
 
 def test_eight_bits_are_smaller_and_the_card_says_so(run: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 
 import numpy
 import pytest
@@ -55,6 +56,25 @@ def test_mel_energies_are_those_of_torchaudio(frontend):
     expected = expected - expected.mean(1, keepdim=True)
     expected = expected / expected.square().mean(1, keepdim=True).sqrt().clamp_min(1.0)
     torch.testing.assert_close(frontend.frames(wave), expected.T, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("step", [0.01, 0.009, 0.0083, 0.0025, 0.025])
+def test_frames_stand_in_the_middle_of_their_steps(tmp_path, step):
+    """A click is loudest in the frame whose step it falls into; lengths, margins and pieces are told in seconds."""
+    frontend = Speech(step=step, margin=0.1)
+    hop = round(16_000 * step)
+    assert frontend.step == hop / 16_000 and frontend.config()["step"] == step
+    for frame in (0, 7, 30):
+        wave = torch.zeros(16_000)
+        wave[frame * hop + hop // 2] = 1.0
+        energy, _ = frontend.energy(wave)
+        assert energy.shape[1] == -(-16_000 // hop)
+        heard = energy.mean(0)
+        assert heard[frame] == heard.max()
+        reach = min(frame, 200 // hop)
+        torch.testing.assert_close(heard[frame - reach : frame], heard[frame + 1 : frame + 1 + reach].flip(0))
+    soundfile.write(tmp_path / "a.wav", tone(), 16_000)
+    assert frontend.length(str(tmp_path / "a.wav")) == len(frames(frontend, tmp_path / "a.wav"))
 
 
 def vowel(seconds, tilt):
@@ -256,7 +276,9 @@ def test_parts_that_do_not_exist_are_refused(tmp_path, frontend, part, message):
         frontend.read(str(tmp_path / "a.wav"), *part)
 
 
-@pytest.mark.parametrize("settings", [{"features": "plp"}, {"bands": 0}, {"coefficients": 99}])
+@pytest.mark.parametrize(
+    "settings", [{"features": "plp"}, {"bands": 0}, {"coefficients": 99}, {"step": 0.0}, {"step": math.nan}]
+)
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ConfigError):
         Speech(**settings)

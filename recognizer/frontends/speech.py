@@ -1,4 +1,4 @@
-"""Sound file -> wave at 16 kHz, one channel -> log-mel or MFCC frames, one every 10 ms."""
+"""Sound file -> wave at 16 kHz, one channel -> log-mel or MFCC frames, usually one every 10 ms."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from recognizer.frontends.base import Frontend
 from recognizer.noise import hiss
 from recognizer.sound import RATE
 
-HOP = 160  # 10 ms
 WINDOW = 400  # 25 ms
 FLOOR = 1e-6  # of mel energy: about -120 dB of full scale, so that digital silence stays finite
 LONGEST = 60.0  # seconds that are read at once: a network that looks both ways holds all of them
-QUIET = 30  # frames over which loudness is averaged to find a pause; a stop consonant is shorter
+QUIET = 0.3  # seconds over which loudness is averaged to find a pause; a stop consonant is shorter
 LEAST_DEVIATION = 1.0  # nat; real speech has 2 to 4 in every band, so that the noise of a silent file is not blown up
 USUAL_DEVIATION = 2.5  # nat, within a band of speech
 AVERAGE = (0.4, 2.2, 2.4, 2.3, 1.3, 0.4, -0.1, -0.2, -0.2, -0.3, -0.1, -0.5, -0.7, -1.5, -2.0, -2.3, -2.5)
@@ -35,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Speech(Frontend[Tensor]):
-    """Log-mel energies (25 ms windows every 10 ms), or MFCC (Davis & Mermelstein 1980) with first and second deltas.
+    """Log-mel energies (of windows of 25 ms), or MFCC (Davis & Mermelstein 1980) with first and second deltas.
 
     Any sampling rate and number of channels is read; channels are averaged and the rate is brought to 16 kHz by a
     windowed-sinc filter; a log line says so once for each rate and channel count. Every band of an utterance is
@@ -50,12 +49,13 @@ class Speech(Frontend[Tensor]):
         floor: dB; mel energies this far below the mean of the loudest fifth of the frames are raised to there, so that
             it is of no matter how quiet a room was.
         margin: seconds of this floor put before and behind the sound, so that CTC has room for a word cut close.
+        step: seconds from frame to frame, rounded to whole samples at 16 kHz. A trained network may read better with
+            steps a little shorter than those it learnt from: CTC then has more frames to write in.
     """
 
     name = "speech"
     suffixes = sound.SUFFIXES
     unit = "seconds"
-    step = HOP / RATE
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class Speech(Frontend[Tensor]):
         prior: float = 0.0,
         floor: float = 120.0,
         margin: float = 0.0,
+        step: float = 0.01,
     ) -> None:
-        super().__init__(
-            features=features, bands=bands, coefficients=coefficients, prior=prior, floor=floor, margin=margin
-        )
+        numbers = {"prior": prior, "floor": floor, "margin": margin, "step": step}
+        super().__init__(features=features, bands=bands, coefficients=coefficients, **numbers)
         if features not in ("mel", "mfcc"):
             raise ConfigError("frontend.features", f"unknown value {features!r}", "use mel or mfcc")
         if not 1 <= bands <= 128 or not 1 <= coefficients <= bands:
@@ -76,16 +76,24 @@ class Speech(Frontend[Tensor]):
                 "frontend", f"{bands} bands and {coefficients} coefficients", "use 1 <= coefficients <= bands <= 128"
             )
         if not (0 <= prior < 3600 and floor > 0 and 0 <= margin <= 10):
-            found = f"prior {prior}, floor {floor}, margin {margin}"
-            raise ConfigError("frontend", found, "use seconds of at least 0, and dB above 0")
+            what = f"prior {prior}, floor {floor}, margin {margin}"
+            raise ConfigError("frontend", what, "use seconds of at least 0, and dB above 0")
+        self._hop = round(step * RATE) if math.isfinite(step) else 0
+        if not WINDOW // 10 <= self._hop <= WINDOW:
+            raise ConfigError("frontend", f"step {step}", "use 0.0025 to 0.025 seconds from frame to frame")
         self.features = features
         self.prior, self.floor, self.margin = prior / self.step, floor, round(margin / self.step)
         self._mel = torchaudio.transforms.MelSpectrogram(
-            RATE, n_fft=512, win_length=WINDOW, hop_length=HOP, f_min=20.0, n_mels=bands
+            RATE, n_fft=512, win_length=WINDOW, hop_length=self._hop, f_min=20.0, n_mels=bands
         )
         self._dct = torchaudio.functional.create_dct(coefficients, bands, norm="ortho")
         self._voice = torch.zeros(bands, 1)
         self._told: set[tuple[int, int]] = set()
+
+    @property
+    def step(self) -> float:
+        """Seconds from frame to frame."""
+        return self._hop / RATE
 
     @property
     def size(self) -> int:
@@ -134,18 +142,18 @@ class Speech(Frontend[Tensor]):
         return other
 
     def energy(self, signal: Tensor) -> tuple[Tensor, Tensor]:
-        """Logarithms of mel energies, float32 [bands, ceil(N / 160)], and the floor to which they are raised, []."""
-        count = -(-len(signal) // HOP)
-        # Zeros at both ends, so that short files need no special case.
-        padded = torch.nn.functional.pad(signal, (WINDOW, WINDOW + HOP))
-        first = (WINDOW + HOP // 2) // HOP  # frame t is centred on sample 160 t + 80
+        """Logarithms of mel energies, float32 [bands, T], and the floor to which they are raised, []."""
+        hop = self._hop
+        count, first = -(-len(signal) // hop), -(-(WINDOW + hop // 2) // hop)
+        # Zeros at both ends, so that short files need no special case; frame t is centred on its step's middle.
+        padded = torch.nn.functional.pad(signal, (first * hop - hop // 2, WINDOW + hop))
         power = self._mel(padded)[:, first : first + count] + FLOOR
         loudest = power.mean(dim=0).topk(-(-count // 5)).values.mean()
         least = (loudest * 10 ** (-self.floor / 10)).clamp_min(FLOOR).log()
         return power.log().clamp_min(least), least
 
     def frames(self, signal: Tensor) -> Tensor:
-        """float32 [ceil(N / 160) + 2 M, F]; M frames of margin."""
+        """float32 [T + 2 M, F]; a frame for each step that has begun, and M frames of margin."""
         energy, least = self.energy(signal)
         energy = torch.nn.functional.pad(energy, (self.margin, self.margin), value=float(least))
         if (energy > least).any():  # nobody's voice colours silence
@@ -177,7 +185,7 @@ class Speech(Frontend[Tensor]):
 
     def _own(self, path: str, start: float | None, end: float | None) -> int:
         """Frames without the margins."""
-        return max(1, math.ceil(sound.seconds(path, start, end) * RATE / HOP))
+        return max(1, math.ceil(sound.seconds(path, start, end) * RATE / self._hop))
 
     def parts(
         self, path: str, start: float | None = None, end: float | None = None
@@ -190,15 +198,16 @@ class Speech(Frontend[Tensor]):
             late = min(begin + LONGEST, stop - LONGEST / 3)  # so that the last piece is no mere scrap
             early = late - LONGEST / 3
             wave = self.read(path, early, late)
-            energy = wave[: len(wave) // HOP * HOP].view(1, -1, HOP).square().mean(2)
-            quietest = int(torch.nn.functional.avg_pool1d(energy, QUIET, stride=1).argmin())
-            begin = early + (quietest + QUIET / 2) * self.step
+            energy = wave[: len(wave) // self._hop * self._hop].view(1, -1, self._hop).square().mean(2)
+            quiet = round(QUIET / self.step)
+            quietest = int(torch.nn.functional.avg_pool1d(energy, quiet, stride=1).argmin())
+            begin = early + (quietest + quiet / 2) * self.step
             cuts.append(begin)
         return list(itertools.pairwise([*cuts, end]))
 
     def nothing(self, frames: int, chance: numpy.random.Generator) -> Tensor:
         """Digital silence, or hiss, rumble and hum at any level, as between the words of a recording."""
-        count = frames * HOP
+        count = frames * self._hop
         if chance.random() < 0.2:
             return torch.zeros(count)
         rumble = hiss(count, chance)
