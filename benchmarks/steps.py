@@ -32,12 +32,12 @@ def main() -> int:
     parser.add_argument("--steps", nargs="+", type=float, default=STEPS, help="in seconds")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/steps.md"))
     options = parser.parse_args()
-    model = recognizer.load(options.model)
-    usual, beam = model.usual
     texts = [manifest.read(name) for name in options.manifests]
     rows = []
     for step in options.steps:
+        model = recognizer.load(options.model)
         model.frontend = frontends.build(model.frontend.config() | {"step": step})
+        usual, beam = model.usual
         found = [(read(model, one).texts(model.greedy), read(usual, one).texts(beam)) for one in texts]
         rows.append(row(step, [[utterance.text or "" for utterance in one] for one in texts], found))
         print(rows[-1], flush=True)
