@@ -25,8 +25,7 @@ from recognizer.batch import pad
 from recognizer.build import build
 from recognizer.calibration import Calibration
 from recognizer.compact import restored
-from recognizer.decoders import Beam, Decoder, Greedy
-from recognizer.decoders.ngram import NGram
+from recognizer.decoders import Beam, Decoder, Greedy, ngram
 from recognizer.errors import CheckpointError, ConfigError, DictionaryError, RecognizerError
 from recognizer.layers import HOLLOW, LAYERS, STEMS, Layer
 from recognizer.manifest import Utterance
@@ -152,9 +151,9 @@ class Network(nn.Module):
         lm, listed = given.get("lm", self.advice.get("lm")), None
         if dictionary is not None:
             with concurrent.futures.ThreadPoolExecutor(1) as pool:  # most of a language model is read without the GIL
-                opened = pool.submit(_opened, lm)
+                asked = pool.submit(ngram.opened, lm)
                 listed = self._listing(dictionary, given)
-            lm = opened.result()
+            lm = asked.result()
         suits = (listed is None) == (self.dictionary is None)  # weights for phones are not those for characters
         settings: dict[str, Any] = (self.advice if own and suits else {}) | given | {"lm": lm}
         if listed is None:
@@ -299,11 +298,6 @@ def _told(listed: Pronunciations, hotwords: Sequence[str], phones: Sequence[str]
         log.warning("read by characters, since the dictionary does not list the hotwords %s", ", ".join(silent))
         return None
     return Pronunciations({**listed.listed, **{word: [way] for word, way in said.items()}})
-
-
-def _opened(lm: str | Path | NGram | None) -> NGram | None:
-    """A language model, wherever it is."""
-    return lm if isinstance(lm, NGram) or lm is None else NGram.read(lm)
 
 
 def language(path: str | Path) -> Path:

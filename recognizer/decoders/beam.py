@@ -23,7 +23,7 @@ from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.base import Decoder, Hypothesis
 from recognizer.decoders.hotwords import Hotwords
 from recognizer.decoders.lexicon import Given, Lexicon, Speller
-from recognizer.decoders.ngram import NGram
+from recognizer.decoders.ngram import NGram, opened
 from recognizer.decoders.spellings import Rows, Spellings
 from recognizer.errors import ConfigError, DecoderError
 
@@ -71,7 +71,7 @@ class Beam(Decoder):
         space: what parts words.
         characters: whether the tokens of `lm` are single labels; None looks.
         threads: rows that are searched at once; None: as many as there are cores.
-        lexicon: the only words that may be written: a file (see `Lexicon`), or for each word how the labels spell it.
+        lexicon: the only words that may be written: a `Lexicon`, or what `Lexicon.of` makes one of.
         hotwords: words and phrases that are expected.
         hotword_bonus: ln, added for each of them that is written.
         prior: for each label ln of how often it is taken, up to a constant; None: all alike, which changes nothing.
@@ -135,7 +135,7 @@ class Beam(Decoder):
         self.space = self.speller.space
         made = lexicon if isinstance(lexicon, Lexicon) or lexicon is None else Lexicon.of(lexicon, self.speller)
         self.lexicon = made
-        self.lm = lm if isinstance(lm, NGram) or lm is None else NGram.read(lm)
+        self.lm = opened(lm)
         self.characters = self.lm is not None and (self._looks_spelt() if characters is None else characters)
         self._tokens = np.full(len(self.labels), -1, np.int32)
         tree, entries = Spellings.of(Rows.of([]), np.zeros(0), len(self.labels)), np.zeros((0, 3), np.int32)

@@ -186,6 +186,15 @@ class NGram:
         return cls(tokens, order, top, whole, np.concatenate(value), inner, suffix, first, str(path))
 
 
+def opened(lm: str | Path | NGram | None) -> NGram | None:
+    """A language model, wherever it is.
+
+    Raises:
+        DecoderError: as `NGram.read`.
+    """
+    return lm if isinstance(lm, NGram) or lm is None else NGram.read(lm)
+
+
 def _uneven(model: Arrays) -> str:
     """What is wrong with the numbers of followers that a stranger may have written, or nothing."""
     first, top, size, words = model.first, len(model.backoff), 1 + len(model.token), len(model.tokens)
