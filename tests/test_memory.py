@@ -39,7 +39,7 @@ def test_the_same_blocks_are_mapped_once():
     if kept == "False":
         pytest.skip("another C library than glibc")
     _, many = faults("leave")
-    assert few * 10 < many  # where something small comes to lie between them, the largest block is mapped once more
+    assert few * 4 < many  # where something small comes to lie between them, blocks are mapped once more, some times
 
 
 def test_what_the_user_chose_stays():
