@@ -12,11 +12,8 @@ import argparse
 from pathlib import Path
 
 import recognizer
-from recognizer import frontends, manifest, reading
-from recognizer.errors import RecognizerError
-from recognizer.manifest import Utterance
-from recognizer.metrics import Counts
-from recognizer.tune import Readings
+from recognizer import frontends, manifest
+from recognizer.release import readings
 
 # isort: split
 from origin import origin, table
@@ -38,8 +35,9 @@ def main() -> int:
         model = recognizer.load(options.model)
         model.frontend = frontends.build(model.frontend.config() | {"step": step})
         usual, beam = model.usual
-        found = [(read(model, one).texts(model.greedy), read(usual, one).texts(beam)) for one in texts]
-        rows.append(row(step, [[utterance.text or "" for utterance in one] for one in texts], found))
+        readers = (model, model.greedy), (usual, beam)
+        rates = [readings(reader, one).counts(decoder).wer for one in texts for reader, decoder in readers]
+        rows.append(f"| {1000 * step:g} | {' | '.join(f'{100 * rate:.1f}' for rate in rates)} |")
         print(rows[-1], flush=True)
     names = [f"{Path(name).parent.name}, {kind}" for name in options.manifests for kind in ("greedy", "usual")]
     head = f"| ms from frame to frame | {' | '.join(f'{name}, WER %' for name in names)} |"
@@ -47,22 +45,6 @@ def main() -> int:
     lines = ["# Speech in smaller steps", "", *origin("torch"), about, "", *table(head, rows), ""]
     options.output.write_text("\n".join(lines), encoding="utf-8")
     return 0
-
-
-def read(model: reading.Model, utterances: list[Utterance]) -> Readings:
-    """What the network makes of the files."""
-    files = []
-    for answer in reading.matrices(model, utterances, 24_000):
-        if isinstance(answer, RecognizerError):
-            raise answer
-        files.append(answer)
-    return Readings(model.alphabet, files, [utterance.text or "" for utterance in utterances])
-
-
-def row(step: float, references: list[list[str]], found: list[tuple[list[str], list[str]]]) -> str:
-    """A line of the table."""
-    rates = [Counts.over(one, read).wer for one, both in zip(references, found, strict=True) for read in both]
-    return f"| {1000 * step:g} | {' | '.join(f'{100 * rate:.1f}' for rate in rates)} |"
 
 
 if __name__ == "__main__":

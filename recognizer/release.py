@@ -26,6 +26,7 @@ from recognizer.compact import halved, restored, rounded
 from recognizer.console import bar
 from recognizer.decoders.ngram import NGram
 from recognizer.errors import ConfigError, RecognizerError
+from recognizer.manifest import Utterance
 from recognizer.metrics import Counts
 from recognizer.network import FOUND, ROUNDED, VERSION, Network, language, opened, spoken
 from recognizer.pronunciations import Pronunciations
@@ -167,31 +168,36 @@ def measured(table: str, before: Network, after: Network) -> card.Row:
         RecognizerError: a file of it cannot be read, or has no text.
     """
     utterances = manifest.read(table)
-    references = [utterance.text or "" for utterance in utterances]
     people = len({utterance.speaker for utterance in utterances} - {None})
-
-    def readings(model: reading.Model) -> Readings:
-        files = []
-        with bar(len(utterances), "file") as done:
-            for answer in reading.matrices(model, utterances, 24_000):
-                if isinstance(answer, RecognizerError):
-                    raise answer
-                done.update()
-                files.append(answer)
-        return Readings(model.alphabet, files, references)
 
     def counts(texts: Sequence[str]) -> Counts:
         return Counts.over(packed.references, texts)
 
-    packed, greedy = readings(after), after.greedy
-    old, new = readings(before).texts(greedy), packed.texts(greedy)
+    packed, greedy = readings(after, utterances), after.greedy
+    old, new = readings(before, utterances).texts(greedy), packed.texts(greedy)
     usual, other = after.usual
-    best = (packed if usual is after else readings(usual)).texts(other) if after.advice else None
+    best = (packed if usual is after else readings(usual, utterances)).texts(other) if after.advice else None
     return card.Row(
         card.short(table), len(utterances), people,
         sum(one != two for one, two in zip(old, new, strict=True)),
         counts(old), counts(new), None if best is None else counts(best),
     )  # fmt: skip
+
+
+def readings(model: reading.Model, utterances: Sequence[Utterance]) -> Readings:
+    """What the network makes of all files, to be read by one decoder after the other.
+
+    Raises:
+        RecognizerError: one cannot be read.
+    """
+    files = []
+    with bar(len(utterances), "file") as done:
+        for answer in reading.matrices(model, utterances, 24_000):
+            if isinstance(answer, RecognizerError):
+                raise answer
+            done.update()
+            files.append(answer)
+    return Readings(model.alphabet, files, [utterance.text or "" for utterance in utterances])
 
 
 if __name__ == "__main__":
