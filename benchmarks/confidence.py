@@ -103,8 +103,8 @@ def main() -> int:
                 rows += measured((name, kind, of), fit, answers, options.splits)
                 print(rows[-1].text, flush=True)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    draw([row for row in rows if row.name], options.output.with_suffix(".png"))
     options.output.with_suffix(".md").write_text(document(rows, options), encoding="utf-8")
+    draw([row for row in rows if row.name], options.output.with_suffix(".png"))
     return 0
 
 
