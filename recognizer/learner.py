@@ -40,7 +40,7 @@ class Learner(Scorer):
         Batches that are accumulated over several steps count alike, whatever labels they have. With a second output
         the loss is a mean of both (Caruana 1997, "Multitask Learning"), weighted with `sounds`.
         """
-        return self._sum({name: self._share(name, *part, len(batch)) for name, part in self.parts(batch).items()})
+        return self._sum({name: self._share(name, *part) for name, part in self.parts(batch).items()})
 
     def alone(self, batch: Batch) -> Tensor:
         """The loss of `training_step` where no other process learns, and nothing is logged: for trials."""
@@ -77,10 +77,10 @@ class Learner(Scorer):
             found["train_views"] = (far * real[: len(far)]).sum(), found["train_loss"][1]
         return found
 
-    def _share(self, name: str, nats: Tensor, labels: Tensor, rows: int) -> Tensor:
+    def _share(self, name: str, nats: Tensor, labels: Tensor) -> Tensor:
         both = self.trainer.strategy.reduce(torch.stack([nats.detach(), labels]), reduce_op="mean")
         labels = both[1].clamp_min(1 / self.trainer.world_size)
-        self.log(name, both[0] / labels, batch_size=rows, prog_bar=True, on_step=True, on_epoch=True)
+        self.log(name, both[0] / labels, batch_size=1, prog_bar=True, on_step=True, on_epoch=True)  # steps count alike
         return nats / labels
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

@@ -132,6 +132,19 @@ def test_accumulated_batches_count_alike_whatever_labels_they_have():
         torch.testing.assert_close(found[name], (first[name] + second[name]) / 2, atol=1e-6, rtol=1e-5)
 
 
+def test_the_loss_of_an_epoch_is_the_mean_over_its_steps_however_many_rows_each_has():
+    """By rows, a batch of many short or empty texts would hide what the others lose."""
+    batches = [batch("abab", "ab"), batch(*[""] * 30, seed=1)]
+    model, seen = network(), []
+    model.configure_optimizers = lambda: torch.optim.SGD(model.parameters(), lr=0.0)
+    model.on_train_batch_end = lambda *_: seen.append(float(trainer.callback_metrics["train_loss_step"]))
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = lightning.Trainer(accelerator="cpu", max_epochs=1, enable_model_summary=False, **quiet)
+    trainer.fit(model, torch.utils.data.DataLoader(batches, batch_size=None))
+    assert seen[1] > 2 * seen[0]
+    assert float(trainer.callback_metrics["train_loss_epoch"]) == pytest.approx(sum(seen) / 2)
+
+
 @pytest.mark.parametrize("most", [0.05, 1e3])
 def test_gradients_are_clipped_to_their_norm(most):
     rows = batch("ab", "ba")
