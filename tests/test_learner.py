@@ -133,7 +133,7 @@ def test_accumulated_batches_count_alike_whatever_labels_they_have():
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_steps_however_many_rows_each_has():
-    """By rows, a batch of many short or empty texts would hide what the others lose."""
+    """They count alike in learning; by rows, one batch of many short or empty texts would stand for all."""
     batches = [batch("abab", "ab"), batch(*[""] * 30, seed=1)]
     model, seen = network(), []
     model.configure_optimizers = lambda: torch.optim.SGD(model.parameters(), lr=0.0)
