@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import regex
 
@@ -14,6 +14,12 @@ from recognizer.errors import AlphabetError
 BLANK = 0
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 Split = Literal["character", "grapheme"]
+FORMS, SPLITS = get_args(Form), get_args(Split)
+
+
+def pieces(text: str, split: Split) -> list[str]:
+    """What `split` counts as the characters of a text."""
+    return regex.findall(r"\X", text) if split == "grapheme" else list(text)
 
 
 class Alphabet:
@@ -32,9 +38,9 @@ class Alphabet:
     """
 
     def __init__(self, characters: Sequence[str], form: Form = "NFC", split: Split = "character") -> None:
-        if form not in ("NFC", "NFD", "NFKC", "NFKD"):
+        if form not in FORMS:
             raise AlphabetError("alphabet", f"the normal form {form!r} does not exist", "use NFC, NFD, NFKC or NFKD")
-        if split not in ("character", "grapheme"):
+        if split not in SPLITS:
             raise AlphabetError("alphabet", f"cannot split by {split!r}", "use character or grapheme")
         self.characters: tuple[str, ...] = tuple(characters)
         self.form: Form = form
@@ -98,8 +104,7 @@ class Alphabet:
         return unicodedata.normalize(self.form, "".join(self.characters[label - 1] for label in labels))
 
     def _pieces(self, text: str) -> list[str]:
-        text = self.normalise(text) if not text.isspace() else " "
-        return regex.findall(r"\X", text) if self.split == "grapheme" else list(text)
+        return pieces(self.normalise(text) if not text.isspace() else " ", self.split)
 
     def __len__(self) -> int:
         """The number of labels, the blank among them: the width of the network's output."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from recognizer import arpa, binary, kneserney, manifest, sphinx
+from recognizer.alphabet import FORMS, SPLITS, Form, Split, pieces
 from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.ngram import NGram
 from recognizer.errors import ConfigError, InputError, RecognizerError
@@ -34,10 +35,13 @@ ARRAYS = ".npz"
 MODELS = (".arpa", ".arpa.gz", ARRAYS)
 
 
-def sentences(paths: Iterable[str | Path], characters: bool = False) -> Iterator[list[str]]:
+def sentences(
+    paths: Iterable[str | Path], characters: bool = False, form: Form = "NFC", split: Split = "character"
+) -> Iterator[list[str]]:
     """The tokens of each line of text files (plain, .gz, .xz), and of each text of manifests (.tsv).
 
-    Texts are brought to Unicode NFC. With `characters` each character is a token, and the space is `<space>`.
+    Texts are brought to a Unicode normal form. With `characters` each character, as `split` counts them, is a token,
+    and the space is `<space>`.
 
     Raises:
         InputError: a file cannot be read, is not UTF-8, or holds one of the marks `<s>`, `</s>`, `<unk>` as a word.
@@ -45,9 +49,9 @@ def sentences(paths: Iterable[str | Path], characters: bool = False) -> Iterator
     """
     for path in map(Path, paths):
         for number, line in enumerate(_lines(path), start=1):
-            words = unicodedata.normalize("NFC", line).split()
+            words = unicodedata.normalize(form, line).split()
             if characters:
-                words = [SPACE if character == " " else character for character in " ".join(words)]
+                words = [SPACE if character == " " else character for character in pieces(" ".join(words), split)]
             elif marks := {BEGIN, END, *OTHER} & set(words):
                 raise InputError(f"{path}, line {number}", f"holds the mark {marks.pop()}", "delete it")
             if words:
@@ -80,6 +84,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--output", required=True, metavar="FILE", type=Path, help=output)
     made.add_argument("--order", type=int, default=4, metavar="N", help="tokens of the longest n-gram (default 4)")
     made.add_argument("--characters", action="store_true", help="of characters instead of words")
+    made.add_argument("--form", choices=FORMS, default="NFC", help="Unicode normal form, that of the model's alphabet")
+    made.add_argument("--split", choices=SPLITS, default="character", help="what --characters counts as one")
     made.add_argument(
         "--prune", type=int, default=0, metavar="N", help="leave out n-grams of 3 tokens and more seen N times or less"
     )
@@ -125,7 +131,7 @@ def built(options: argparse.Namespace) -> NGram:
 
 def _whole(options: argparse.Namespace) -> NGram:
     """It, before n-grams are taken out of it."""
-    tokenised = functools.partial(sentences, characters=options.characters)
+    tokenised = functools.partial(sentences, characters=options.characters, form=options.form, split=options.split)
     if not options.mix:
         return given(options.texts) or kneserney.built(tokenised(options.texts), options.order, options.prune)
     share, *others = options.mix

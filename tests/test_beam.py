@@ -18,7 +18,7 @@ from judge import Judge, summed
 from torch import Tensor
 
 from recognizer import lm
-from recognizer.alphabet import Alphabet
+from recognizer.alphabet import Alphabet, Form, Split
 from recognizer.decoders import Beam, Greedy
 from recognizer.decoders.ngram import NGram
 from recognizer.errors import ConfigError, DecoderError
@@ -198,6 +198,24 @@ def test_words_that_the_labels_cannot_write_are_counted(
     with caplog.at_level(logging.INFO):
         Beam(["", "a", " "], lm=models["words"])
     assert "1 of 4 words can be spelt" in caplog.text
+
+
+@pytest.mark.parametrize(("form", "split"), [("NFC", "character"), ("NFD", "character"), ("NFD", "grapheme")])
+def test_a_model_of_characters_is_known_as_one_also_with_characters_that_are_no_labels(
+    form: Form, split: Split, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Texts of others have signs that an alphabet lacks; taken for a model of words, it would deny every word."""
+    (tmp_path / "texts.txt").write_text("\u00e4ab ba\nab \u20ac\u00e4\nba b\u00e4\n", encoding="utf-8")
+    command = [str(tmp_path / "texts.txt"), "--output", str(tmp_path / "lm.npz"), "--characters", "--order", "2"]
+    assert lm.main([*command, "--form", form, "--split", split]) == 0
+    alphabet = Alphabet.of(["ab\u00e4 b"], form, split)
+    known = Beam(alphabet, lm=tmp_path / "lm.npz", **EVERYTHING)
+    assert known.characters and "1 of its characters are no labels: \u20ac" in caplog.text
+    matrix = chance(1, 5, len(alphabet), seed=5)
+    told = Beam(alphabet, lm=tmp_path / "lm.npz", characters=True, **EVERYTHING)
+    assert known.decode(matrix, [5]) == told.decode(matrix, [5])
+    wrong = Beam(alphabet, lm=tmp_path / "lm.npz", characters=False, **EVERYTHING)
+    assert known.decode(matrix, [5]) != wrong.decode(matrix, [5])
 
 
 def test_a_model_of_another_alphabet_is_refused(models: dict[str, NGram], tmp_path: Path) -> None:

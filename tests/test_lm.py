@@ -170,6 +170,8 @@ def test_texts_come_from_files_of_any_kind(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.txt", "b.txt.gz", "c.txt.xz", "d.tsv")]
     assert list(lm.sentences(paths)) == [["one", "two"], ["two", "three"], ["four"], ["f\u00fcnf"], ["six"]]
     assert next(lm.sentences(paths[:1], characters=True)) == ["o", "n", "e", "<space>", "t", "w", "o"]
+    assert next(lm.sentences(paths[2:3], True, "NFD")) == ["f", "u", "\u0308", "n", "f"]
+    assert next(lm.sentences(paths[2:3], True, "NFD", "grapheme")) == ["f", "u\u0308", "n", "f"]
 
 
 def test_a_model_of_characters(tmp_path: Path) -> None:

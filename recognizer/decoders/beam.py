@@ -159,8 +159,7 @@ class Beam(Decoder):
     def _looks_spelt(self) -> bool:
         assert self.lm is not None
         index = self.lm.index.keys() - {BEGIN, END, *OTHER}
-        single = index - {SPACE} <= self.speller.numbers.keys()
-        return bool(index) and single and (SPACE in index or self.space < 0)
+        return SPACE in index or (self.space < 0 and bool(index) and index <= self.speller.numbers.keys())
 
     def _letters(self, lm: NGram) -> None:
         """Find the labels among the tokens of a character model."""
@@ -168,6 +167,11 @@ class Beam(Decoder):
             self._tokens[place] = lm.index.get(SPACE if place == self.space else label, -1)
         fitting, total = int((self._tokens >= 0).sum()), len(self.labels) - 1
         self._fits(fitting, total, "labels are among its characters", lm)
+        lost = [token for token in lm.tokens if token not in (BEGIN, END, SPACE, *OTHER, *self.speller.numbers)]
+        if lost:
+            told = "%s: %d of its characters are no labels: %s; if they are labels in another Unicode form, %s"
+            form = f"--form {self.alphabet.form} --split {self.alphabet.split}" if self.alphabet else "--form"
+            log.warning(told, lm.name, len(lost), " ".join(lost[:10]), f"build it anew with {form}")
 
     def _vocabulary(self, lm: NGram) -> Spellings:
         """The words of a language model that can be spelt; behind each its token."""
