@@ -167,11 +167,12 @@ class Beam(Decoder):
             self._tokens[place] = lm.index.get(SPACE if place == self.space else label, -1)
         fitting, total = int((self._tokens >= 0).sum()), len(self.labels) - 1
         self._fits(fitting, total, "labels are among its characters", lm)
-        lost = [token for token in lm.tokens if token not in (BEGIN, END, SPACE, *OTHER, *self.speller.numbers)]
-        if lost:
-            told = "%s: %d of its characters are no labels: %s; if they are labels in another Unicode form, %s"
-            form = f"--form {self.alphabet.form} --split {self.alphabet.split}" if self.alphabet else "--form"
-            log.warning(told, lm.name, len(lost), " ".join(lost[:10]), f"build it anew with {form}")
+        known = {BEGIN, END, SPACE, *OTHER, *self.speller.numbers}
+        torn = [token for token in lm.tokens if token not in known and self.speller.spell(token)]
+        if torn:
+            form = f" --form {self.alphabet.form} --split {self.alphabet.split}" if self.alphabet else ""
+            told = "%s: %d of its characters are several labels each: %s; build it with --characters%s"
+            log.warning(told, lm.name, len(torn), " ".join(torn[:10]), form)
 
     def _vocabulary(self, lm: NGram) -> Spellings:
         """The words of a language model that can be spelt; behind each its token."""
