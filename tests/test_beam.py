@@ -221,6 +221,15 @@ def test_a_model_of_characters_is_known_as_one_also_with_characters_that_are_no_
     assert (other in caplog.text) == (form == "NFC")
 
 
+def test_so_is_one_of_a_script_without_spaces(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("\u6f22\u5b57\n\u4e00\u6f22\n", encoding="utf-8")
+    (tmp_path / "words.txt").write_text("\u6f22\u5b57\n\u4e00\n", encoding="utf-8")
+    for name, options in (("texts", ["--characters"]), ("words", [])):
+        assert lm.main([str(tmp_path / f"{name}.txt"), "--output", str(tmp_path / name), *options]) == 0
+    labels = ["", "\u6f22", "\u5b57"]  # the third character is no label
+    assert Beam(labels, lm=tmp_path / "texts").characters and not Beam(labels, lm=tmp_path / "words").characters
+
+
 def test_a_model_of_another_alphabet_is_refused(models: dict[str, NGram], tmp_path: Path) -> None:
     with pytest.raises(DecoderError, match="none of its 4 words") as caught:
         Beam(["", *"AB "], lm=models["words"])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recognizer import cores
-from recognizer.alphabet import BLANK, Alphabet
+from recognizer.alphabet import BLANK, Alphabet, pieces
 from recognizer.arpa import BEGIN, END, OTHER, SPACE
 from recognizer.decoders.base import Decoder, Hypothesis
 from recognizer.decoders.hotwords import Hotwords
@@ -159,7 +159,9 @@ class Beam(Decoder):
     def _looks_spelt(self) -> bool:
         assert self.lm is not None
         index = self.lm.index.keys() - {BEGIN, END, *OTHER}
-        return SPACE in index or (self.space < 0 and bool(index) and index <= self.speller.numbers.keys())
+        if SPACE in index or self.space >= 0 or not index:
+            return SPACE in index
+        return all(len(pieces(token, "grapheme")) == 1 for token in index - self.speller.numbers.keys())
 
     def _letters(self, lm: NGram) -> None:
         """Find the labels among the tokens of a character model."""
