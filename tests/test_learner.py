@@ -17,6 +17,8 @@ pytestmark = pytest.mark.filterwarnings(  # what Lightning advises
     "ignore::lightning_fabric.utilities.warnings.PossibleUserWarning", "ignore:.*isinstance.treespec"
 )
 
+QUIET = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+
 
 class Half(Layer):
     """Stands for layers that autocast runs in half precision, with which not every processor can run an LSTM."""
@@ -74,8 +76,7 @@ def step(*batches, consistency=0.0, **given):
     model = network(consistency=consistency)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     model.configure_optimizers = lambda: torch.optim.SGD(model.parameters(), lr=1.0)
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = lightning.Trainer(accelerator="cpu", max_epochs=1, enable_model_summary=False, **quiet, **given)
+    trainer = lightning.Trainer(accelerator="cpu", max_epochs=1, **QUIET, **given)
     trainer.fit(model, torch.utils.data.DataLoader(list(batches), batch_size=None))
     assert trainer.global_step == 1
     return {name: before[name] - weight.detach() for name, weight in model.named_parameters()}
@@ -83,13 +84,12 @@ def step(*batches, consistency=0.0, **given):
 
 @pytest.mark.parametrize("stages", ["fit validate fit", "validate fit", "test fit validate"])
 def test_validation_stands_anywhere_around_training_and_changes_nothing(stages):
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     rows = torch.utils.data.DataLoader([batch("ab", "ba")], batch_size=None)
 
     def learnt(stages, **given):
         model = network()
         for stage in stages.split():
-            trainer = lightning.Trainer(accelerator="cpu", max_epochs=2, enable_model_summary=False, **quiet, **given)
+            trainer = lightning.Trainer(accelerator="cpu", max_epochs=2, **QUIET, **given)
             getattr(trainer, stage)(model, *([rows, rows] if stage == "fit" else [rows]))
         return dict(model.named_parameters())
 
@@ -138,8 +138,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_steps_however_many_rows_each_
     model, seen = network(), []
     model.configure_optimizers = lambda: torch.optim.SGD(model.parameters(), lr=0.0)
     model.on_train_batch_end = lambda *_: seen.append(float(trainer.callback_metrics["train_loss_step"]))
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = lightning.Trainer(accelerator="cpu", max_epochs=1, enable_model_summary=False, **quiet)
+    trainer = lightning.Trainer(accelerator="cpu", max_epochs=1, **QUIET)
     trainer.fit(model, torch.utils.data.DataLoader(batches, batch_size=None))
     assert seen[1] > 2 * seen[0]
     assert float(trainer.callback_metrics["train_loss_epoch"]) == pytest.approx(sum(seen) / 2)

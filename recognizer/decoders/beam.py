@@ -157,11 +157,13 @@ class Beam(Decoder):
         return other
 
     def _looks_spelt(self) -> bool:
+        """Whether its tokens are characters; some may be no labels, for texts of others have other signs."""
         assert self.lm is not None
         index = self.lm.index.keys() - {BEGIN, END, *OTHER}
-        if SPACE in index or self.space >= 0 or not index:
+        if self.space >= 0:
             return SPACE in index
-        return all(len(pieces(token, "grapheme")) == 1 for token in index - self.speller.numbers.keys())
+        others = index - {SPACE} - self.speller.numbers.keys()
+        return bool(index) and all(len(pieces(token, "grapheme")) == 1 for token in others)
 
     def _letters(self, lm: NGram) -> None:
         """Find the labels among the tokens of a character model."""
