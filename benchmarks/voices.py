@@ -55,7 +55,6 @@ COUNTS = {"espeak": 1000, "quick": 1300, "people": 4000, "learners": 3000, "koko
 SURE = 0.3  # confidence of a word below which its place is not believed
 BEFORE, AFTER = 0.25, 0.35  # most seconds that are kept beside a word
 FAINT = (2.7, 4.7)  # powers of ten below the loudest moment at which a quick word is cut
-FAINTER = (1.4, 4.7)  # of a recording in a telephone's band, in which there is little left of an s
 CLOSE = (-0.01, 0.03)  # seconds kept beside it, or lost
 OPENING, CLOSING = 0.3, 0.45  # the same, for the pause at the beginning and at the end of a recording
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from recognizer import manifest
 from recognizer.errors import ConfigError, ManifestError, RecognizerError
-from recognizer.lines import content
+from recognizer.lines import content, each
 from recognizer.manifest import Utterance
 
 Parts = dict[str, list[Utterance]]
@@ -112,7 +112,7 @@ def listed(path: Path, what: str) -> list[str]:
         ManifestError: it is missing or is not UTF-8; `what` says which corpus and layout was looked for.
     """
     text = content(need(path, what), ManifestError, f"give the folder of {what}")
-    return [line for line in text.splitlines() if line.strip()]
+    return [line for line in each(text) if line.strip()]
 
 
 class Finder:

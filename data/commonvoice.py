@@ -66,7 +66,7 @@ def _lengths(table: Path) -> dict[str, float]:
     """Seconds of each clip, by its name without ending."""
     if not table.exists():
         return {}
-    head = listed(table, WHAT)[0].split("\t")
+    head = (listed(table, WHAT) or [""])[0].split("\t")
     rows = _rows(table, ("clip", head[-1]))  # the second column is `duration[ms]` or `duration`, both in ms
     return {Path(clip).stem: float(length) / 1000 for clip, length in rows if length.isdigit()}
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from data import Parts, apart, cut, listed, need, run
 from recognizer.errors import InputError, ManifestError
+from recognizer.lines import each
 from recognizer.manifest import Utterance
 
 WHAT = "IAM-OnDB, which holds lineStrokes/a01/a01-000/a01-000u-01.xml and ascii/a01/a01-000/a01-000u.txt"
@@ -35,7 +36,11 @@ def prepare(source: Path, out: Path, *, fraction: float = 0.1) -> Parts:
     strokes, texts = _folder(source, "lineStrokes"), _folder(source, "ascii")
     forms: dict[str, list[Path]] = {}
     for file in sorted(strokes.rglob("*.xml")):
-        forms.setdefault(file.stem.rpartition("-")[0], []).append(file)
+        form, _, line = file.stem.rpartition("-")
+        if not line.isdecimal():
+            what = "has a name that does not end in the number of a line"
+            raise InputError(file, what, "name it as the makers do, a01-000u-01.xml, or move it away")
+        forms.setdefault(form, []).append(file)
     if not forms:
         raise ManifestError(strokes, "no file of strokes in it", f"give the folder of {WHAT}")
     writers = {form: _writer(source, form) for form in forms}
@@ -87,7 +92,7 @@ def _part(
 def _texts(file: Path) -> dict[int, str]:
     """The text of each line from 1: what stands after `CSR:`, a line a line."""
     told = "\n".join(listed(file, WHAT)).partition("CSR:")[2]
-    return dict(enumerate((line.strip() for line in told.splitlines() if line.strip()), start=1))
+    return dict(enumerate((line.strip() for line in each(told) if line.strip()), start=1))
 
 
 def _strokes(file: Path) -> list[list[list[float]]]:

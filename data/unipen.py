@@ -74,15 +74,18 @@ def _unpacked(file: Path, out: Path) -> Path:
 
 
 def _utterances(file: Path) -> list[Utterance]:
-    found = []
-    with file.open(encoding="utf-8") as rows:
-        for number, line in enumerate(row for row in rows if row.strip()):
+    found: list[Utterance] = []
+    with file.open("rb") as rows:
+        for line in (row for row in rows if row.strip()):
             try:
                 entry = json.loads(line)
-                found.append(Utterance(f"{file}#{number}", entry["text"], speaker=entry.get("writer")))
+                text, writer = entry["text"], entry.get("writer")
+                if not (isinstance(text, str | None) and isinstance(writer, str | None)):
+                    raise TypeError(f"text {text!r}, writer {writer!r}")
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                where = f"{file}, item {number}"
+                where = f"{file}, item {len(found)}"
                 raise ManifestError(where, f"is no object with a text ({error})", "fetch it again") from error
+            found.append(Utterance(f"{file}#{len(found)}", text, speaker=writer))
     return found
 
 

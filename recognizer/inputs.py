@@ -12,7 +12,7 @@ from pathlib import Path
 
 from recognizer import frontends, manifest
 from recognizer.errors import InputError, RecognizerError
-from recognizer.frontends import FRONTENDS, Frontend
+from recognizer.frontends import Frontend
 from recognizer.manifest import Utterance
 
 STDIN = "-"
@@ -87,7 +87,8 @@ def _named(argument: str) -> Iterator[Request]:
     if os.path.isdir(argument):
         paths = [path for path in _walk(Path(argument)) if kind(path)]
         if not paths:
-            raise InputError(argument, "holds no file that a front end reads", f"known endings: {' '.join(endings())}")
+            what = "holds no file that a front end reads"
+            raise InputError(argument, what, f"known endings: {' '.join(frontends.endings())}")
         yield from (Request(path, Utterance(path), folder=True) for path in paths)
     elif not os.path.exists(file(argument)):
         paths = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
@@ -133,11 +134,6 @@ def kind(path: str) -> str | None:
         return None
 
 
-def endings() -> list[str]:
-    """Of all files that can be read, sorted."""
-    return sorted(ending for frontend in FRONTENDS.values() for ending in frontend.suffixes)
-
-
 def file(path: str) -> str:
     """`ink.jsonl#3` -> `ink.jsonl`, unless a file is really called so."""
     return path if os.path.exists(path) else re.sub(r"#\d+$", "", path)
@@ -177,7 +173,7 @@ def _telling(found: Sequence[Request]) -> set[Request]:
 def stem(path: Path) -> str:
     """`ink.jsonl.xz#3` -> `ink#3`: without the longest ending that a front end knows."""
     name, item = re.fullmatch(r"(.*?)(#\d+)?", path.name, re.DOTALL).groups()  # type: ignore[union-attr]
-    known = sorted((ending for ending in endings() if name.lower().endswith(ending)), key=len)
+    known = sorted((ending for ending in frontends.endings() if name.lower().endswith(ending)), key=len)
     return (name[: -len(known[-1])] if known else name) + (item or "")
 
 
@@ -222,7 +218,7 @@ def renamed(error: RecognizerError, request: Request) -> RecognizerError:
 def _foreign(name: str, path: str, known: Sequence[str]) -> RecognizerError:
     other = kind(path)
     if other is None:
-        return InputError(name, "no front end reads files with this ending", f"known endings: {' '.join(endings())}")
+        return frontends.unknown(name)
     what = f"is for a {other!r} model, and {'this one reads' if known else 'there is none'}"
     what += f" {' and '.join(map(repr, known))} files" if known else ""
     return InputError(name, what, f"give a {other} --model")

@@ -29,6 +29,14 @@ def content(path: str | Path, error: Error, remedy: str = "check the path and th
         raise error(path, f"cannot be opened ({reason.strerror})", remedy) from reason
 
 
+def each(text: str) -> list[str]:
+    """The lines of a text with plain line feeds, and at these alone: what else Unicode takes for the end of a line, as
+    U+2028 and U+0085, stands within a sentence.
+    """
+    text = text.removesuffix("\n")
+    return text.split("\n") if text else []
+
+
 def read(path: str | Path, error: Error, wanted: str) -> list[str]:
     """The lines, without their ends and without a byte order mark.
 
@@ -48,9 +56,9 @@ def read(path: str | Path, error: Error, wanted: str) -> list[str]:
         raise error(path, f"cannot be unpacked ({reason})", remedy) from reason
     except OSError as reason:
         raise error(path, f"cannot be opened ({reason.strerror})", remedy) from reason
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").removesuffix(b"\n")
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
-        return data.decode().split("\n") if data else []
+        return each(data.decode())
     except UnicodeDecodeError as reason:
         number = data.count(b"\n", 0, reason.start)
         line = data.split(b"\n")[number]

@@ -100,8 +100,8 @@ def _decoding(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--lm", metavar="FILE|none",
-        help="an n-gram model of words or characters for the beam: ARPA, .gz; without it the one that comes with the"
-        " model, if there is one",
+        help="an n-gram model of words or characters for the beam: .npz of recognizer.lm, ARPA (.gz, too), a binary of"
+        " KenLM or CMU Sphinx; without it the one that comes with the model, if there is one",
     )  # fmt: skip
     group.add_argument(
         "--lm-weight", metavar="X", type=float,

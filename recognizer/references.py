@@ -11,7 +11,7 @@ from pathlib import Path
 from recognizer import manifest
 from recognizer.errors import ConfigError
 from recognizer.inputs import STDIN, Request, refused
-from recognizer.lines import content
+from recognizer.lines import content, each
 from recognizer.manifest import Utterance
 
 
@@ -46,7 +46,7 @@ class References:
             raise ConfigError("--reference", what, "give a text, a file of text or a manifest")
         if os.path.isfile(given):  # as above
             text = content(given, ConfigError)
-            self._lines = text.splitlines() if count > 1 else [text]
+            self._lines = each(text) if count > 1 else [text]
         elif given.lower().endswith(".txt") or (_pathlike(given) and not re.search(r"\s", given)):
             raise ConfigError("--reference", f"there is no file {given!r}", "check the path")
         else:
@@ -93,7 +93,7 @@ def listed(given: str) -> list[str]:
         ConfigError: there are none, or the file cannot be read.
     """
     if os.path.isfile(given):  # as for references
-        lines = content(given, ConfigError).splitlines()
+        lines = each(content(given, ConfigError))
     elif _pathlike(given) and "," not in given:
         raise ConfigError(given, "there is no such file of words", "check the path")
     else:

@@ -77,6 +77,7 @@ BROKEN: dict[str, tuple[str, str, Make, str]] = {
     "a folder called .wav": ("speech", "a.wav", lambda path: path.mkdir(), "holds no file"),
     "an image for a speech model": ("speech", "a.png", image, "'line' model"),
     "an unknown ending": ("speech", "a.xyz", lambda path: path.write_text("?"), "this ending"),
+    "a film": ("speech", "a.MP4", lambda path: path.write_text("?"), "ffmpeg -i"),
     "no such image": ("line", "a.png", lambda path: None, "no such file"),
     "an empty image": ("line", "a.png", lambda path: path.touch(), ""),
     "an image of one pixel": ("line", "a.png", lambda path: image(path, 1, 1), "1 x 1"),

@@ -55,5 +55,16 @@ def test_it_says_what_it_is_for_and_keeps_runs_apart(name):
         assert not set(tables) & set([val] if isinstance(val, str) else val)
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_its_recipe_names_programs_and_flags_that_there_are(name):
+    lines = [line for line in (FOLDER / f"{name}.yaml").read_text().splitlines() if line.startswith("# ")]
+    named = re.findall(r"(?<!-)(?:benchmarks/\w+\.py|(?:data|recognizer)\.\w+)(?=[\s,;:]|$)", "\n".join(lines))
+    files = [FOLDER.parent / (one if one.endswith(".py") else one.replace(".", "/") + ".py") for one in named]
+    known = "".join(file.read_text() for file in [*files, FOLDER.parent / "data/__init__.py"])
+    for line in lines:
+        for flag in re.findall(r" --(\S+?)[,;]?(?= |$)", line):
+            assert f'"--{flag}"' in known or flag == "from" or "train.py --config" in line, f"{name}: --{flag}"
+
+
 def test_base_names_no_modality_and_no_corpus():
     assert "data" not in yaml.safe_load((FOLDER / "base.yaml").read_text())

@@ -229,6 +229,19 @@ def test_commonvoice(corpus: Any, tmp_path: Path) -> None:
     put(source / "dev.tsv", "client_id\tpath\nx\ty\n")
     with pytest.raises(ManifestError, match="sentence"):
         commonvoice.prepare(source, tmp_path)
+    put(source / "clip_durations.tsv", "")
+    with pytest.raises(ManifestError, match=r"clip_durations\.tsv: no column 'clip'"):
+        commonvoice.prepare(source, tmp_path)
+
+
+@pytest.mark.parametrize("mark", "\u2028\u2029\x85\v\f\x1c")
+def test_lines_end_at_line_ends_alone(corpus: Any, tmp_path: Path, mark: str) -> None:
+    """Unicode's other ends of lines stand within sentences; none of them parts a row, or loses the rest of a text."""
+    put(tmp_path / "names", f"a {mark}b\r\n\r\nc\n")
+    assert data.listed(tmp_path / "names", "names") == [f"a {mark}b", "c"]
+    source = corpus("commonvoice")
+    put(source / "dev.tsv", f"client_id\tpath\tsentence\nx\tcv_2.mp3\teins{mark}zwei\n")
+    assert commonvoice.prepare(source, tmp_path, written=True)["val"][0].text == f"eins{mark}zwei"
 
 
 def test_table_of_one_speaker_shares_no_sentence(corpus: Any, tmp_path: Path) -> None:

@@ -33,6 +33,17 @@ def test_unipen_that_is_cut_off(tmp_path: Path) -> None:
     assert not (tmp_path / "out/train.jsonl").exists()
 
 
+@pytest.mark.parametrize("line", ['{"text": 5}', '{"text": "a", "writer": 5}', "[]", b'{"text": "\xe9"}', "{"])
+def test_unipen_items_that_are_no_objects_with_a_text(tmp_path: Path, line: str | bytes) -> None:
+    make_unipen(tmp_path / "u")
+    good = b'{"text": "on\xe2\x80\xa8off", "writer": "abm", "strokes": []}\n'
+    (tmp_path / "u/train.jsonl").write_bytes(good)
+    assert unipen.prepare(tmp_path / "u", tmp_path)["train"][0].text == "on\u2028off"
+    (tmp_path / "u/train.jsonl").write_bytes(good + b"\n" + (line if isinstance(line, bytes) else line.encode()))
+    with pytest.raises(ManifestError, match="item 1: is no object with a text"):
+        unipen.prepare(tmp_path / "u", tmp_path)
+
+
 def test_unipen_without_a_part(tmp_path: Path) -> None:
     make_unipen(tmp_path / "u")
     (tmp_path / "u/val.jsonl.gz").unlink()
@@ -82,6 +93,9 @@ def test_iamondb(corpus: Any, tmp_path: Path) -> None:
     put(source / "lineStrokes/a01/a01-001/a01-001-01.xml", "<a><Stroke><Point x='1'/></Stroke></a>")
     with pytest.raises(RecognizerError, match=r"a01-001-01\.xml"):
         iamondb.prepare(source, tmp_path / "out")
+    put(source / "lineStrokes/a01/a01-001/a01-001-xx.xml", "<a/>")
+    with pytest.raises(InputError, match=r"a01-001-xx\.xml.*number of a line"):
+        iamondb.prepare(source, tmp_path / "out")
 
 
 def test_iamondb_without_lists_keeps_writers_apart(corpus: Any, tmp_path: Path) -> None:
@@ -122,6 +136,27 @@ def test_lines_without_folders_keep_pages_apart(tmp_path: Path) -> None:
     parts = lines.prepare(tmp_path / "l", tmp_path)
     assert len(parts["train"]) == len(parts["val"]) == 2
     assert len({row.text.split("_")[1] for row in parts["val"] if row.text}) == 1
+
+
+def test_lines_of_folders_that_are_pages(tmp_path: Path, caplog: Any) -> None:
+    """Plain names tell no pages, but folders do; where neither does, that is said."""
+    for name in ("1/0", "1/1", "1/2", "2/0", "2/1", "2/2"):
+        put(tmp_path / f"l/{name}.gt.txt", f"{name}\n")
+        put(tmp_path / f"l/{name}.png")
+    parts = lines.prepare(tmp_path / "l", tmp_path)
+    assert [len({row.text.split("/")[0] for row in parts[part] if row.text}) for part in ("train", "val")] == [1, 1]
+    assert not caplog.text
+    parts = lines.prepare(tmp_path / "l/1", tmp_path)
+    assert len(parts["train"]) == 2 and len(parts["val"]) == 1 and "may be on both sides" in caplog.text
+
+
+def test_lines_without_their_other_half_are_counted(tmp_path: Path, caplog: Any) -> None:
+    for name in ("a_1.gt.txt", "a_1.png", "a_1.bin.png", "a_2.gt.txt", "b_1.gt.txt", "b_1.png", "b_2.png", "b_3.tif"):
+        put(tmp_path / f"l/{name}", "x\n")
+    parts = lines.prepare(tmp_path / "l", tmp_path)
+    assert len(parts["train"]) == len(parts["val"]) == 1
+    assert "1 text(s) without an image left out, such as a_2.gt.txt" in caplog.text
+    assert "2 image(s) without a text left out, such as b_2.png" in caplog.text
 
 
 def test_one_page_cannot_be_parted_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

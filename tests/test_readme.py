@@ -145,6 +145,16 @@ def test_the_table_of_front_ends() -> None:
         assert set(re.findall(r"`(\.\w+)`", files)) <= FRONTENDS[name].suffixes
 
 
+def test_torchrun_lets_the_nodes_find_each_other() -> None:
+    """With torch's default each node would call itself the first."""
+    (command,) = re.findall(r"`torchrun ([^`]*) \.\.\.`", README)
+    from torch.distributed.run import config_from_args, parse_args
+
+    settings, _, script = config_from_args(parse_args(command.split()))
+    assert settings.rdzv_backend == "c10d" and settings.rdzv_endpoint and script[:2] == ["-u", "train.py"]
+    assert (settings.min_nodes, settings.nproc_per_node) == (2, 4)
+
+
 def test_the_recipes_that_are_named() -> None:
     for name in re.findall(r"python -m (data\.\w+)", README):
         assert importlib.util.find_spec(name) is not None

@@ -14,6 +14,10 @@ from recognizer.frontends.pen import Pen
 from recognizer.frontends.speech import Speech
 
 FRONTENDS: dict[str, type[Frontend[Any]]] = {"speech": Speech, "pen": Pen, "line": Line}
+FILMS = frozenset(
+    {".mp4", ".m4a", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".aac", ".wma", ".amr", ".3gp", ".mpg", ".mpeg"}
+)
+"""Endings of files of sound, or of sound and pictures, that only ffmpeg and its like can read."""
 
 
 def build(config: Mapping[str, Any]) -> Frontend[Any]:
@@ -23,6 +27,11 @@ def build(config: Mapping[str, Any]) -> Frontend[Any]:
         ConfigError: an unknown name, setting or value.
     """
     return build_member(FRONTENDS, "frontend", config)
+
+
+def endings() -> list[str]:
+    """Of all files that can be read, sorted."""
+    return sorted(suffix for frontend in FRONTENDS.values() for suffix in frontend.suffixes)
 
 
 def of(path: str) -> str:
@@ -36,8 +45,15 @@ def of(path: str) -> str:
     for key, frontend in FRONTENDS.items():
         if any(name.endswith(suffix) for suffix in frontend.suffixes):
             return key
-    known = sorted(suffix for frontend in FRONTENDS.values() for suffix in frontend.suffixes)
-    raise InputError(path, "no front end reads files with this ending", f"use one of: {' '.join(known)}")
+    raise unknown(path)
 
 
-__all__ = ["FRONTENDS", "Frontend", "build", "of"]
+def unknown(path: str) -> InputError:
+    """Why a file of this name is not read, and what to do: films and what telephones record have a sound within."""
+    what = "no front end reads files with this ending"
+    if Path(path).suffix.lower() in FILMS:
+        return InputError(path, what, f"take its sound out: ffmpeg -i {path} {Path(path).with_suffix('.wav')}")
+    return InputError(path, what, f"use one of: {' '.join(endings())}")
+
+
+__all__ = ["FRONTENDS", "Frontend", "build", "endings", "of", "unknown"]
