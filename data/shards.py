@@ -49,7 +49,7 @@ def pack(manifests: Sequence[str | Path], out: Path, size: float = 256, frontend
         raise ManifestError(out, "holds shards already", "name another folder, or delete this one")
     if not size > 0:
         raise ConfigError("--size", f"is {size}", "give a number of MiB above 0")
-    rows = [row for path in manifests for row in manifest.read(path)]
+    rows = [row for path in manifests for row in manifest.labelled(path)]
     if not rows:
         raise ManifestError(manifests[0], "has no rows", "name at least one file in it")
     reader = frontends.build({"name": frontend or frontends.of(rows[0].path)})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os.path
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,8 +21,8 @@ def folder() -> Path:
     return here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
 
 
-def continued(arguments: list[str]) -> tuple[list[str], str | None]:
-    """`--resume PATH` -> the settings kept in that checkpoint, then the flags that follow."""
+def continued(arguments: list[str], scratch: Path) -> tuple[list[str], str | None]:
+    """`--resume PATH` -> the settings kept in that checkpoint, laid in `scratch`, then the flags that follow."""
     paths = values(arguments, "--resume")
     if not paths:
         return arguments, None
@@ -36,18 +35,19 @@ def continued(arguments: list[str]) -> tuple[list[str], str | None]:
     places = [place for place, argument in enumerate(arguments) if argument.partition("=")[0] == "--resume"]
     gone = {*places, *(place + 1 for place in places if arguments[place] == "--resume")}
     rest = [argument for place, argument in enumerate(arguments) if place not in gone]
-    return ["--config", written(checkpoint["config"]), *rest], path
+    return ["--config", _written(checkpoint["config"], scratch / "resumed.yaml"), *rest], path
 
 
-def written(config: str) -> str:
-    """The path of a file that holds these settings."""
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False, encoding="utf-8") as file:
-        file.write(config)
-    return file.name
+def _written(config: str, path: Path) -> str:
+    path.write_text(config, encoding="utf-8")
+    return str(path)
 
 
-def begun(arguments: list[str]) -> list[str]:
-    """`--from MODEL` -> its shape, and how it takes texts, before all other settings, which may say otherwise."""
+def begun(arguments: list[str], scratch: Path) -> list[str]:
+    """`--from MODEL` -> its shape, and how it takes texts, before all other settings, which may say otherwise.
+
+    They are laid in `scratch`.
+    """
     models = values(arguments, "--from")
     if not models:
         files = [Path(path).read_text(encoding="utf-8", errors="replace") for path in values(arguments, "--config")]
@@ -57,7 +57,7 @@ def begun(arguments: list[str]) -> list[str]:
     kept = opened(pretrained.find(models[-1]))["hyper_parameters"]
     shape = {key: kept[key] for key in SHAPE if key in kept}
     texts = {key: kept["alphabet"][key] for key in ("form", "split")}
-    return ["--config", written(json.dumps({"model": shape, "data": texts})), *arguments]
+    return ["--config", _written(json.dumps({"model": shape, "data": texts}), scratch / "begun.yaml"), *arguments]
 
 
 def values(arguments: Sequence[str], flag: str) -> list[str]:

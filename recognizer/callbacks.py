@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
 from recognizer.errors import ConfigError
@@ -120,6 +120,18 @@ class _Kept(ModelCheckpoint):
     def state_key(self) -> str:
         """That of its parent, under which older checkpoints keep it."""
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+
+class Stop(EarlyStopping):
+    """Ends a run that gets no better; one that goes on may be given more patience."""
+
+    @property
+    def state_key(self) -> str:
+        """That of its parent, as above."""
+        return super().state_key.replace(type(self).__qualname__, EarlyStopping.__qualname__, 1)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict({**state_dict, "patience": self.patience})
 
 
 class Last(_Kept):

@@ -100,6 +100,9 @@ class Corpus(lightning.LightningDataModule):
             raise ConfigError("data", f"{found}: one of the two must be given", "set data.train to a manifest")
         if sample and sample not in SAMPLES:
             raise ConfigError("data.sample", f"unknown name {sample!r}", nearest(sample, SAMPLES))
+        if sample and (val or test):
+            what = f"is {sample!r}, which has parts of its own, beside val {val!r} and test {test!r}"
+            raise ConfigError("data.sample", what, "set data.train, or leave val and test out")
         if min(batch_frames, batch_most, 1 if window is None else window) < 1:
             found = f"batch_frames {batch_frames}, batch_most {batch_most}, window {window}"
             raise ConfigError("data", found, "use at least 1")
@@ -200,7 +203,7 @@ class Corpus(lightning.LightningDataModule):
 
     def _rows(self, name: str) -> list[Listed]:
         paths = [] if self._packed(name) else self._named(name)
-        found = [(number, row) for number, path in enumerate(paths) for row in manifest.read(path)]
+        found = [(number, row) for number, path in enumerate(paths) for row in manifest.labelled(path)]
         if paths and not found:
             raise ManifestError(", ".join(paths), "holds no utterance", f"add rows, or name another for data.{name}")
         return found
@@ -264,7 +267,8 @@ class Corpus(lightning.LightningDataModule):
         if self._draws is None or self.trainer is None:
             return {}
         plan = self._draws
-        return {"epoch": plan.epoch, "batches": learnt(self.trainer), "of": len(plan), "lanes": plan.lanes}
+        kept = {"epoch": plan.epoch, "batches": learnt(self.trainer), "of": len(plan)}
+        return {**kept, "lanes": plan.lanes, "mark": plan.mark()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on there; Lightning calls it before it asks for the batches."""
@@ -274,7 +278,9 @@ class Corpus(lightning.LightningDataModule):
         if not self._resumed:
             return
         epoch, done, of = (self._resumed[key] for key in ("epoch", "batches", "of"))
-        if done < of and (of, self._resumed.get("lanes", 0)) != (len(sampler), sampler.lanes):
+        sampler.set_epoch(epoch)
+        mine = {"of": len(sampler), "lanes": sampler.lanes, "mark": sampler.mark()}
+        if done < of and any(self._resumed.get(key, value) != value for key, value in mine.items()):
             log.warning(
                 "data: the batches of epoch %d are others than in the run that goes on, %d where it had %d:"
                 " in the rest of it some utterances come again and some not at all", epoch, len(sampler), of,

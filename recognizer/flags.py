@@ -20,16 +20,23 @@ LOGGED = {f"val_{rate}" for rate in RATES} | {f"train_{part}_epoch" for part in 
 """What an epoch ends with, and the best model may be chosen by."""
 
 
-def heeded(name: str, monitor: str | None) -> None:
-    """See that `best` or `stop` heeds what there is.
+def heeded(config: Any) -> None:
+    """See that `best` and `stop` heed what is logged when they look, and that the models kept have names of their own.
 
     Raises:
-        ConfigError: nothing of that name is logged.
+        ConfigError: nothing of that name is logged; or several models would be called alike.
     """
-    if monitor is not None and monitor not in LOGGED:
-        raise ConfigError(
-            f"{name}.monitor", f"is {monitor!r}, and nothing of that name is logged", nearest(monitor, LOGGED)
-        )
+    absent = {"phones": not config.data.pronunciations, "views": not config.model.consistency}
+    logged = sorted(one for one in LOGGED if not absent.get(one.split("_")[1]))
+    early = [one for one in logged if one.startswith("val_")]  # `stop` looks before the mean of an epoch is there
+    for name, known in (("best", logged), ("stop", early)):
+        monitor = config[name].monitor
+        if monitor not in known:
+            what = f"is {monitor!r}, and nothing of that name is logged" + (" by then" if monitor in logged else "")
+            raise ConfigError(f"{name}.monitor", what, nearest(str(monitor), known))
+    if config.best.save_top_k not in (0, 1) and "{" not in (config.best.filename or "{"):
+        what = f"is {config.best.save_top_k}, and each would be called {config.best.filename}.ckpt"
+        raise ConfigError("best.save_top_k", what, "give names: --best.filename '{epoch}-{val_cer:.4f}'")
 
 
 def check(trainer: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import NDArray
 
-from recognizer.sampler import Draws, Plan, filled, hollow, jitter, stretches
+from recognizer.sampler import Draws, Plan, filled, hollow, jitter, marked, seldom, stretches
 from recognizer.shards import Span
 
 Haul = tuple[int, list[int], tuple[Span, ...]]
@@ -61,6 +61,7 @@ class Lanes(Draws[Haul]):
         # A twentieth more than are needed this time, so that all epochs can have the same number.
         self.wanted = max(sum(len(batches) for _, batches in self._windows(lane, 0)) for lane in self._cut(0))
         self.wanted = math.ceil(1.05 * self.wanted) if plan.shuffle else self.wanted
+        seldom(plan, numpy.bincount(self.origins, numpy.diff(self.starts), len(plan.weights)))
 
     def draws(self) -> list[Haul]:
         """Those of this rank; its workers take turns."""
@@ -73,6 +74,11 @@ class Lanes(Draws[Haul]):
 
     def __len__(self) -> int:
         return self.lanes * self.wanted
+
+    def mark(self) -> int:
+        """Of the first lane's batches; where they are others, so are those of its neighbours."""
+        windows = self._windows(self._cut(self.epoch)[0], self.epoch)
+        return marked([batch for _, batches in windows for batch in batches])
 
     def _cut(self, epoch: int) -> list[tuple[int, Numbers]]:
         """The lanes of all ranks, each with its number, as members in the order in which they are read."""

@@ -31,6 +31,7 @@ class Learner(Scorer):
     def __init__(self) -> None:
         super().__init__()
         self._average: Average | None = None
+        self._decays: list[float] = []
         self._restored: tuple[dict[str, Tensor], int] | None = None
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
@@ -93,6 +94,7 @@ class Learner(Scorer):
     def configure_optimizers(self) -> Any:
         """The optimiser and the schedule that the settings name."""
         optimizer = OPTIMISERS[self.hparams["optimiser"]](self, self.hparams["lr"], self.hparams["weight_decay"])
+        self._decays = [group["weight_decay"] for group in optimizer.param_groups]
         total = self.trainer.estimated_stepping_batches
         return [optimizer], schedules(self.hparams["schedule"], optimizer, total, self.hparams["warmup"])
 
@@ -105,6 +107,11 @@ class Learner(Scorer):
             self._average = Average(dict(self.named_parameters()), self.hparams["average"])
             if self._restored is not None:
                 self._average.restore(*self._restored)
+
+    def on_train_start(self) -> None:
+        """A run that goes on has the rate and the decay of the one before; these may be other ones now."""
+        plans = [plan.scheduler for plan in self.trainer.lr_scheduler_configs]
+        resuming.retune(self.trainer.optimizers[0], plans, self.hparams["lr"], self._decays)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step, which also moves the average."""
@@ -132,13 +139,18 @@ class Learner(Scorer):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The average goes where the model's weights are looked for; what only training needs, beside it.
 
-        Batches accumulated since the last step count as never begun, as in `Corpus.state_dict`, and come again.
+        Batches accumulated since the last step count as never begun, as in `Corpus.state_dict`, and come again. An
+        epoch that is left before its end, by `max_steps`, `max_time` or `stop`, is not behind us, as Lightning has it.
         """
-        whole, progress = learnt(self.trainer), checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-        if progress["current"]["processed"] > whole:
-            for kind, count in progress["current"].items():
-                progress["total"][kind] -= count - whole
-                progress["current"][kind] = whole
+        loops, whole = checkpoint["loops"]["fit_loop"], learnt(self.trainer)
+        batches, epochs = loops["epoch_loop.batch_progress"], loops["epoch_progress"]
+        if batches["current"]["processed"] > whole:
+            for kind, count in batches["current"].items():
+                batches["total"][kind] -= count - whole
+                batches["current"][kind] = whole
+        if whole < self.trainer.num_training_batches:
+            for count in (epochs["total"], epochs["current"]):
+                count["processed"] = count["completed"]
         if self._average is not None:
             averaged, learning = self._average.pair
             checkpoint["state_dict"] = {**checkpoint["state_dict"], **averaged}

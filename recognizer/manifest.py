@@ -54,6 +54,19 @@ def read(path: str | Path) -> list[Utterance]:
     return [_utterance(path, number, columns, line.split("\t")) for number, line in rows]
 
 
+def labelled(path: str | Path) -> list[Utterance]:
+    """As `read`, of a manifest with texts; an empty one is the text of silence.
+
+    Raises:
+        ManifestError: as there, and if there is no column of texts.
+    """
+    rows = read(path)
+    if any(row.text is None for row in rows):
+        what = "has no column 'text', so nothing can be learnt from it or scored by it"
+        raise ManifestError(path, what, "add the texts, or leave it out")
+    return rows
+
+
 def _utterance(manifest: Path, number: int, columns: list[str], fields: list[str]) -> Utterance:
     where = f"{manifest}, line {number}"
     if len(fields) != len(columns):

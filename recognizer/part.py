@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -117,17 +118,13 @@ class Part(Dataset[Batch], abc.ABC):
         return [Sample(view, torch.tensor(labels, dtype=torch.long), utterance) for view in seen]
 
     def _nothing(self, samples: list[list[Sample]], epoch: int, members: list[int]) -> list[list[Sample]]:
-        """Sometimes a sample without text, as long as another one of the batch, so that it costs no padding."""
-        if not samples:
-            return []
-        chance = numpy.random.default_rng([self.seed, epoch, members[0], 1])
-        if chance.random() >= self.share * len(samples):
-            return []
-        signal = self.frontend.nothing(len(samples[0][0].frames), chance)
-        if signal is None:
-            return []
-        empty = Sample(self.frontend.frames(signal), torch.zeros(0, dtype=torch.long), Utterance("nothing", ""))
-        return [[empty] * self.views]
+        """Samples without text, as many as their share, each as long as another of the batch: that costs no padding."""
+        chance = numpy.random.default_rng([self.seed, epoch, *members[:1], 1])
+        count = math.floor(self.share * len(samples) + chance.random())
+        lengths = [len(samples[place % len(samples)][0].frames) for place in range(count)]
+        signals = [signal for length in lengths if (signal := self.frontend.nothing(length, chance)) is not None]
+        labels = torch.zeros(0, dtype=torch.long)
+        return [[Sample(self.frontend.frames(one), labels, Utterance("nothing", ""))] * self.views for one in signals]
 
 
 class Files(Part):
@@ -178,6 +175,9 @@ class Files(Part):
             self.utterances.append(utterance)
             self.origins.append(origin)
             self.labels.append(alphabet.encode(utterance.text or "", utterance.path, drop=True))
+        silent = sum(not row.text for row in self.utterances)
+        if silent:
+            log.warning("%s: %d of %d texts are empty, as of silence", name, silent, len(self.utterances))
         if unreadable:
             log.warning("%d of %d files left out of %s", unreadable, len(listed), name)
         if not self.utterances:

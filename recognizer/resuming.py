@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from recognizer.errors import CheckpointError
@@ -39,6 +39,22 @@ def follows(kept: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
     for name, old, new, remedy in _pairs(kept, mine):
         if old != new:
             raise CheckpointError("--resume", f"{name} is {new}, and in the checkpoint {old}", remedy)
+
+
+def retune(optimizer: Any, schedules: Sequence[Any], rate: float, decays: Sequence[float]) -> None:
+    """Let an optimiser and its schedules, taken up as they stood, go on with another highest rate and other decays.
+
+    Args:
+        rate: the highest of the learning rates, to which the schedules' shares refer.
+        decays: of each group of weights.
+    """
+    for group, decay in zip(optimizer.param_groups, decays, strict=True):
+        group["weight_decay"] = decay
+        if group["initial_lr"] != rate:
+            group["lr"] *= rate / group["initial_lr"]
+            group["initial_lr"] = rate
+    for schedule in schedules:
+        schedule.base_lrs = [rate] * len(decays)
 
 
 def _pairs(kept: Mapping[str, Any], mine: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any, str]]:

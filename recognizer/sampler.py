@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from recognizer.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 Draw = tuple[int, list[int]]
 """The epoch, which seeds augmentation, and the utterances of one batch; `number + n * k` is copy k of the n."""
@@ -74,6 +78,10 @@ class Draws(Sampler[Drawn], abc.ABC):
     @abc.abstractmethod
     def __len__(self) -> int: ...
 
+    @abc.abstractmethod
+    def mark(self) -> int:
+        """A number that tells the batches of this epoch from others; the same on all ranks."""
+
     def set_epoch(self, epoch: int) -> None:
         """Draw anew for this epoch; Lightning calls it."""
         self.epoch = epoch
@@ -112,6 +120,7 @@ class Bins(Draws[Draw]):
         # No epoch needs more than the one in which every choice fell on the longest.
         needed = len(self._filled(longest := self._copies(None), self._sizes(longest)))
         self._wanted = -(-math.ceil(1.05 * needed) // plan.world) * plan.world
+        seldom(plan, numpy.bincount(self.origins, minlength=len(plan.weights)))
 
     def batches(self) -> list[list[int]]:
         """The batches of all ranks in this epoch, a multiple of `world`."""
@@ -166,6 +175,23 @@ class Bins(Draws[Draw]):
 
     def __len__(self) -> int:
         return len(self.batches()) // self.plan.world
+
+    def mark(self) -> int:
+        """Of the batches of all ranks."""
+        return marked(self.batches())
+
+
+def marked(batches: Sequence[Sequence[int]]) -> int:
+    """A checksum of the members of batches."""
+    return zlib.crc32(str([[int(member) for member in batch] for batch in batches]).encode())
+
+
+def seldom(plan: Plan, sizes: Iterable[int]) -> None:
+    """Say of which corpora, of so many utterances each, the weights are so small that nothing of them ever comes."""
+    for place, (weight, size) in enumerate(zip(plan.weights, sizes, strict=True)):
+        if size and not round(weight * size) and not plan.rank:
+            what = "by %g none of the %d utterances of manifest %d ever comes; use at least %.2g"
+            log.warning(f"data.weights: {what}", weight, size, place + 1, 1 / size)
 
 
 def hollow(plan: Plan) -> ConfigError:

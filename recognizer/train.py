@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +16,13 @@ from typing import Any
 
 import jsonargparse
 import pytorch_lightning as lightning
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
 from recognizer import flags, memory, pretrained, trials
-from recognizer.arguments import begun, continued, folder, named
-from recognizer.callbacks import Best, Chance, Frozen, Last, Settings, Terminated, Wait
+from recognizer.arguments import begun, continued, folder, named, values
+from recognizer.callbacks import Best, Chance, Frozen, Last, Settings, Stop, Terminated, Wait
 from recognizer.corpus import Corpus
 from recognizer.errors import ConfigError, RecognizerError, nearest
 from recognizer.model import Recognizer
@@ -45,7 +46,7 @@ class _CLI(LightningCLI):
         parser.add_argument("--overfit", type=bool, default=False, help="only try whether one batch can be learnt")
         parser.add_lightning_class_args(Best, "best")
         parser.add_lightning_class_args(Last, "last")
-        parser.add_lightning_class_args(EarlyStopping, "stop")
+        parser.add_lightning_class_args(Stop, "stop")
         parser.link_arguments("data.frontend", "model.frontend")
         parser.link_arguments("data", "model.alphabet", compute_fn=_alphabet, apply_on="instantiate")
         parser.link_arguments("data", "model.phones", compute_fn=_phones, apply_on="instantiate")
@@ -65,8 +66,7 @@ class _CLI(LightningCLI):
         self.trainer_defaults["callbacks"] = beside
         trainer = self.config.trainer
         flags.check(trainer)
-        for name in ("best", "stop"):
-            flags.heeded(name, self.config[name].monitor)
+        flags.heeded(self.config)
         if trainer.logger is None or trainer.logger is True:
             home = Path(trainer.default_root_dir or "runs") / self.config.name
             kept = {"save_dir": str(home.parent), "name": home.name, "version": _number(home)}
@@ -151,32 +151,8 @@ def train(arguments: Sequence[str]) -> lightning.Trainer:
 
 
 def _train(arguments: list[str]) -> lightning.Trainer:
-    arguments, resumed = continued(arguments)
-    if not any(re.match(r"--(config|data\.train|data\.sample|data)(=|$)", argument) for argument in arguments):
-        arguments = ["--config", "digits", *arguments]
-    arguments = named(arguments) if resumed else begun(named(arguments))
-    try:
-        cli = (_Resumed if resumed else _CLI)(
-            Recognizer,
-            Corpus,
-            run=False,
-            args=arguments,
-            seed_everything_default=False,
-            save_config_kwargs={"overwrite": True},
-            parser_kwargs={"default_config_files": [str(folder() / "base.yaml")], "exit_on_error": False},
-        )
-    except jsonargparse.ArgumentError as error:
-        raise _explained(error, arguments) from error
-    except MisconfigurationException as error:  # of best, last and stop, which are Lightning's, too
-        raise ConfigError("best, last or stop", f"Lightning says: {flags.short(error)}", "see --help") from error
-    except Exception as error:
-        # What a constructor says is wrapped by the parser; the user wants the cause.
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, RecognizerError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is not None:
-            raise cause from error
-        raise
+    with tempfile.TemporaryDirectory() as scratch:
+        cli, resumed = _parsed(arguments, Path(scratch))
     log.info("run %s", cli.trainer.log_dir)
     if cli.config["from"] and not resumed:
         cli.model.adopt(pretrained.find(cli.config["from"]))
@@ -205,6 +181,39 @@ def _train(arguments: list[str]) -> lightning.Trainer:
     if best.best_model_path and best.best_model_score is not None:  # spawned processes keep the score
         log.info("best (%s %.4f): %s", best.monitor, float(best.best_model_score), best.best_model_path)
     return cli.trainer
+
+
+def _parsed(arguments: list[str], scratch: Path) -> tuple[_CLI, str | None]:
+    """The trainer, the model and the data that the command line asks for, and the checkpoint that it goes on from."""
+    if values(arguments, "--resume") and values(arguments, "--from"):
+        what = "stands beside --resume, by which a run goes on as it began"
+        raise ConfigError("--from", what, "leave one of them out")
+    arguments, resumed = continued(arguments, scratch)
+    if not any(re.match(r"--(config|data\.train|data\.sample|data)(=|$)", argument) for argument in arguments):
+        arguments = ["--config", "digits", *arguments]
+    arguments = named(arguments) if resumed else begun(named(arguments), scratch)
+    try:
+        return (_Resumed if resumed else _CLI)(
+            Recognizer,
+            Corpus,
+            run=False,
+            args=arguments,
+            seed_everything_default=False,
+            save_config_kwargs={"overwrite": True},
+            parser_kwargs={"default_config_files": [str(folder() / "base.yaml")], "exit_on_error": False},
+        ), resumed
+    except jsonargparse.ArgumentError as error:
+        raise _explained(error, arguments) from error
+    except MisconfigurationException as error:  # of best, last and stop, which are Lightning's, too
+        raise ConfigError("best, last or stop", f"Lightning says: {flags.short(error)}", "see --help") from error
+    except Exception as error:
+        # What a constructor says is wrapped by the parser; the user wants the cause.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, RecognizerError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None:
+            raise cause from error
+        raise
 
 
 def _saved(last: ModelCheckpoint) -> str:
@@ -248,7 +257,7 @@ def _explained(error: Exception, arguments: Sequence[str]) -> ConfigError:
         "trainer": lightning.Trainer,
         "best": ModelCheckpoint,
         "last": ModelCheckpoint,
-        "stop": EarlyStopping,
+        "stop": Stop,
     }
     first, _, rest = key.partition(".")
     own = ["name", "seed", "from", "freeze", "find_budget", "overfit", "config", "resume"]

@@ -38,7 +38,7 @@ def test_a_beginning_brings_its_shape_before_all_else(tmp_path, written):
     file = tmp_path / "mine.yaml"
     file.write_text(f"name: mine\nfrom: '{path}'  # ours\n", encoding="utf-8")
     given = [word.replace("PATH", path).replace("FILE", str(file)) for word in written]
-    first, kept, *rest = begun(given)
+    first, kept, *rest = begun(given, tmp_path)
     assert first == "--config" and rest == given
     settings = json.loads(Path(kept).read_text(encoding="utf-8"))
     assert settings["model"]["width"] == 8 and settings["model"]["stem"] == {"name": "stack", "reduction": 2}
@@ -48,9 +48,9 @@ def test_a_beginning_brings_its_shape_before_all_else(tmp_path, written):
 def test_without_a_beginning_nothing_changes(tmp_path):
     path = str(tiny.checkpoint(tmp_path / "m.ckpt"))
     for given in (["--config=none.yaml"][:0], ["--model.width", "3"], ["--from", path, "--from=null"]):
-        assert begun(given) == given
+        assert begun(given, tmp_path) == given
     with pytest.raises(CheckpointError, match="neither a model of the package nor a file"):
-        begun(["--from", "speach"])
+        begun(["--from", "speach"], tmp_path)
 
 
 @pytest.mark.parametrize("written", [["--resume", "PATH"], ["--resume=PATH"]])
@@ -60,9 +60,9 @@ def test_what_follows_a_checkpoint_is_kept(tmp_path, written):
     path = tiny.checkpoint(tmp_path / "last.ckpt")
     torch.save(torch.load(path) | {"config": "name: x\n", "optimizer_states": []}, path)
     given = ["--a=1", *(word.replace("PATH", str(path)) for word in written), "--b", "2"]
-    (first, file, *rest), resumed = continued(given)
+    (first, file, *rest), resumed = continued(given, tmp_path)
     assert (first, rest, resumed) == ("--config", ["--a=1", "--b", "2"], str(path))
     assert Path(file).read_text(encoding="utf-8") == "name: x\n"
-    assert continued(["--a=1"]) == (["--a=1"], None)
+    assert continued(["--a=1"], tmp_path) == (["--a=1"], None)
     with pytest.raises(ConfigError, match="names no checkpoint"):
-        continued(["--resume"])
+        continued(["--resume"], tmp_path)

@@ -103,6 +103,16 @@ def test_training_meets_silence_too(table):
     assert not any("nothing" in rows(made.val_dataloader()) for _ in range(2))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_silence_has_the_share_that_is_asked_for(table, share):
+    """However many utterances there are in a batch."""
+    made = corpus(table, nothing=share, batch_frames=10_000, batch_most=99)
+    part = made._parts["train"]
+    found = [part[(epoch, list(range(len(part))))].utterances for epoch in range(40)]
+    nothing = sum(row.path == "nothing" for rows in found for row in rows)
+    assert nothing == pytest.approx(40 * share * len(part), abs=8) and all(len(rows) >= len(part) for rows in found)
+
+
 def test_worker_processes_change_nothing(table):
     alone, helped = corpus(table), corpus(table, workers=1)
     expected = rows(alone.train_dataloader())
@@ -205,6 +215,19 @@ def test_lower_case_on_demand(tmp_path, table):
 def test_wrong_settings_are_named(table, given, error, message):
     with pytest.raises(error, match=message):
         corpus(table, **given)
+
+
+@pytest.mark.parametrize("name", ["train", "val", "test"])
+def test_a_manifest_without_texts_is_named(table, name):
+    bare = table.parent / "bare.tsv"
+    bare.write_text("path\n0.wav\n")
+    with pytest.raises(ManifestError, match=r"bare\.tsv: has no column 'text'"):
+        corpus(table, **{name: [str(table), str(bare)]})
+
+
+def test_empty_texts_are_told(table, caplog):
+    corpus(table, val=str(table))
+    assert "train: 1 of 6 texts are empty" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["train", "val", "test"])

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from recognizer.build import build
+from recognizer.errors import ConfigError
 from recognizer.layers import LAYERS, STEMS
 from recognizer.layers.base import reverse, silence
 
@@ -72,3 +74,18 @@ def test_silence_reaches_gradients_too():
     frames = torch.full((1, 3, 2), float("nan"), requires_grad=True)
     silence(frames, torch.tensor([0])).sum().backward()
     assert frames.grad is not None and not frames.grad.any()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "conv1d", "strides": [1, 2, 2]}, {"name": "conv1d", "channels": [8, 16, 32]},
+        {"name": "conv1d", "channels": [], "strides": []}, {"name": "conv1d", "kernel": 4},
+        {"name": "conv1d", "strides": [1, 0]}, {"name": "conv2d", "strides": [[2, 2]]},
+        {"name": "conv2d", "width": 0}, {"name": "conv2d", "kernel": 2}, {"name": "conv2d", "channels": [8, 0, 8]},
+        {"name": "stack", "reduction": 0},
+    ],
+)  # fmt: skip
+def test_stems_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ConfigError, match=r"stem: \{.*does not build \("):
+        build(STEMS, "stem", wrong, inputs=16)

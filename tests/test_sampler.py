@@ -106,6 +106,21 @@ def test_weights_that_leave_no_utterance_are_refused():
     assert sum(len(members) for _, members in Bins(LENGTHS, Plan(4000, weights=[0.001, 1.0]), ORIGINS)) > 0
 
 
+def test_corpora_that_never_come_are_told(caplog):
+    Bins([9] * 70, Plan(100, weights=(1, 0.007, 0.5)), [0] * 4 + [1] * 64 + [2] * 2)
+    assert "by 0.007 none of the 64 utterances of manifest 2 ever comes" in caplog.text
+    assert "manifest 1" not in caplog.text and "manifest 3" not in caplog.text
+
+
+def test_batches_are_told_apart_by_their_mark():
+    def mark(seed=0, rank=0, epoch=0, budget=100):
+        bins = Bins(list(range(5, 70)), Plan(budget, seed=seed, rank=rank, world=2))
+        bins.set_epoch(epoch)
+        return bins.mark()
+
+    assert mark() == mark(rank=1) and len({mark(), mark(seed=1), mark(epoch=1), mark(budget=90)}) == 4
+
+
 def test_weights_of_one_change_nothing():
     assert list(Bins(LENGTHS, Plan(4000))) == list(Bins(LENGTHS, Plan(4000, weights=[1.0, 1.0]), ORIGINS))
 

@@ -106,6 +106,17 @@ def test_without_arguments_it_learns_the_embedded_numbers(tmp_path, monkeypatch)
         (["--trainer.overfit_batches=1"], "use --overfit true"),
         (["--trainer.enable_checkpointing=false"], "trainer.enable_checkpointing: is false, and a run is kept in its"),
         (["--trainer.barebones=true"], "trainer.barebones: is true"),
+        (["--best.monitor=val_phones"], "best.monitor: is 'val_phones', and nothing of that name is logged; "),
+        (["--best.monitor=null"], "best.monitor: is None, and nothing of that name is logged"),
+        (
+            ["--stop.monitor=train_loss_epoch"],
+            "stop.monitor: is 'train_loss_epoch', and nothing of that name",
+        ),
+        (["--best.save_top_k=2"], "best.save_top_k: is 2, and each would be called best.ckpt"),
+        (["--best.save_top_k=-1"], "best.save_top_k: is -1"),
+        (["--resume", "none.ckpt", "--from=speech"], "--from: stands beside --resume"),
+        (["--data.train=", "--data.sample=digits"], "data.sample: is 'digits', which has parts of its own, beside val"),
+        (["--model.stem={name: conv1d, kernel: 4}"], "does not build (kernel is 4, and must be odd)"),
         (["--best.monitor=val_ceer"], "best.monitor: is 'val_ceer', and nothing of that name is logged; did you mean"),
         (["--stop.monitor=speed"], "stop.monitor: is 'speed', and nothing of that name is logged; choose one of"),
         (["--trainer.accelerator=gpu"], "trainer.accelerator: is gpu, and torch finds none"),
@@ -295,6 +306,53 @@ def test_a_run_cut_in_the_middle_of_an_epoch_ends_where_a_whole_one_ends(many, t
     resumed = train(["--resume", str(tmp_path / "runs/cut/version_1/checkpoints/last.ckpt")])
     assert before + seen == expected
     assert equal(weights(whole), weights(resumed)) and resumed.global_step == whole.global_step
+
+
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
+@pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.parametrize("end", ["max_steps", "should_stop"])  # the latter is what max_time and `stop` do
+def test_a_run_that_ends_amid_an_epoch_goes_on_there(many, monkeypatch, end, epoch):
+    seen, at = [], None
+
+    def note(self, rows, number):
+        seen.append([self.current_epoch, *(one.path for one in rows.utterances)])
+        self.trainer.should_stop = (self.current_epoch, number) == at
+
+    monkeypatch.setattr(Recognizer, "on_train_batch_start", note, raising=False)
+    whole = train(many)
+    expected, seen[:] = list(seen), []
+    steps = epoch * whole.num_training_batches + 3
+    at, more = ((epoch, 2), []) if end == "should_stop" else (None, [f"--trainer.max_steps={steps}"])
+    first = train([*many, "--name=cut", *more])
+    at = None
+    assert first.global_step == steps == len(seen)
+    resumed = train(["--resume", "runs/cut/version_1/checkpoints/last.ckpt", "--trainer.max_steps=-1"])
+    assert seen == expected and resumed.global_step == whole.global_step
+    assert end == "max_steps" or equal(weights(whole), weights(resumed))  # whose rate had another end in view
+
+
+def test_a_run_goes_on_with_the_rate_the_decay_and_the_patience_that_it_is_given(many):
+    first = train([*many, "--trainer.max_epochs=1", "--model.schedule=constant", "--model.warmup=0"])
+    path = f"{first.log_dir}/checkpoints/last.ckpt"
+    more = ["--model.lr=0.0004", "--model.weight_decay=0.5", "--stop.patience=99"]
+    resumed = train(["--resume", path, "--trainer.max_epochs=2", *more])
+    for group in resumed.optimizers[0].param_groups:
+        assert group["lr"] == group["initial_lr"] == 0.0004 and group["weight_decay"] in (0.5, 0.0)
+    assert (
+        resumed.optimizers[0].param_groups[0]["weight_decay"] == 0.5 and resumed.early_stopping_callback.patience == 99
+    )
+    path = f"{resumed.log_dir}/checkpoints/last.ckpt"
+    again = train(["--resume", path, "--trainer.max_epochs=3", "--model.schedule=cosine"])
+    assert {plan.scheduler.base_lrs[0] for plan in again.lr_scheduler_configs} == {0.0004}
+
+
+def test_other_batches_than_in_the_run_that_goes_on_are_told(many, monkeypatch, caplog):
+    cut(monkeypatch, many, 1, 2, RuntimeError("a bug"))
+    path = "runs/try/version_1/checkpoints/last.ckpt"
+    for more, told in (([], False), (["--data.seed=5"], True)):
+        caplog.clear()
+        train(["--resume", path, "--trainer.max_epochs=2", *more])
+        assert ("the batches of epoch 1 are others" in caplog.text) == told
 
 
 def test_batches_accumulated_before_a_crash_come_again(many, monkeypatch):

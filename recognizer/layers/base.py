@@ -7,6 +7,7 @@ stands before it, and comes out as zeros.
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -87,3 +88,17 @@ def slide(held: Tensor, frames: Tensor, kernel: int, stride: int, end: int | Non
     needed = max(kernel, stride) if end is None else kernel
     steps = max(0, (frames.shape[1] - needed) // stride + 1)
     return frames[:, : (steps - 1) * stride + kernel if steps else 0], frames[:, steps * stride :]
+
+
+def fit(channels: Sequence[int], strides: Sequence[int], kernel: int) -> None:
+    """See that convolutions of so many channels, by such strides and with such a kernel, can stand in a row.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    if not channels or len(channels) != len(strides):
+        raise ValueError(f"{len(strides)} strides for {len(channels)} channels")
+    if min(*channels, *strides) < 1:
+        raise ValueError(f"channels {list(channels)} and strides {list(strides)} must be at least 1")
+    if kernel < 1 or kernel % 2 == 0:
+        raise ValueError(f"kernel is {kernel}, and must be odd")

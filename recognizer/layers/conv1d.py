@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recognizer.layers.base import State, Streaming, silence, slide
+from recognizer.layers.base import State, Streaming, fit, silence, slide
 
 
 class Conv1d(Streaming):
@@ -32,14 +32,15 @@ class Conv1d(Streaming):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        fit(channels, strides, kernel)
         self.reduction = math.prod(strides)
         self.size = channels[-1]
         self.strides = tuple(strides)
         self.kernel, self.margin = kernel, kernel // 2
-        sizes = [inputs, *channels]
+        sizes = [inputs, *channels[:-1]]
         self.convolutions = nn.ModuleList(
             nn.Conv1d(before, after, kernel, stride, kernel // 2)
-            for before, after, stride in zip(sizes, channels, strides, strict=False)
+            for before, after, stride in zip(sizes, channels, strides, strict=True)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in channels)
         self.dropout = nn.Dropout(dropout)

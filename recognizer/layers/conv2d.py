@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recognizer.layers.base import State, Streaming, silence, slide
+from recognizer.layers.base import State, Streaming, fit, silence, slide
 
 
 class Conv2d(Streaming):
@@ -38,14 +38,15 @@ class Conv2d(Streaming):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        fit([*channels, width], [*(min(pair) for pair in strides), 1], kernel)
         self.reduction = math.prod(time for time, _ in strides)
         self.size = width
         self.strides = [(int(time), int(high)) for time, high in strides]
         self.kernel, self.margin = kernel, kernel // 2
-        sizes = [1, *channels]
+        sizes = [1, *channels[:-1]]
         self.convolutions = nn.ModuleList(
             nn.Conv2d(before, after, kernel, stride, kernel // 2)
-            for before, after, stride in zip(sizes, channels, self.strides, strict=False)
+            for before, after, stride in zip(sizes, channels, self.strides, strict=True)
         )
         self.scales = nn.ParameterList(nn.Parameter(torch.ones(size, 1, 1)) for size in channels)
         self.shifts = nn.ParameterList(nn.Parameter(torch.zeros(size, 1, 1)) for size in channels)

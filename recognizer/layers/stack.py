@@ -18,6 +18,8 @@ class Stack(Streaming):
 
     def __init__(self, inputs: int, reduction: int = 3) -> None:
         super().__init__()
+        if reduction < 1:
+            raise ValueError(f"reduction is {reduction}, and must be at least 1")
         self.reduction = reduction
         self.size = inputs * reduction
 
