@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ from recognizer.decoders import Decoder
 from recognizer.errors import CheckpointError, RecognizerError
 from recognizer.manifest import Utterance
 from recognizer.metrics import Verdicts
-from recognizer.network import Network, opened
+from recognizer.network import Network, language, opened, spoken
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames:
 
     That is with its own language model, if it has one, and else greedily. Where it is usually read by its phones, those
     readings get a curve of their own, and the characters' is for greedy ones. Before that, each output learns anew how
-    often it has each label in mind.
+    often it has each label in mind. Its language model and its dictionary are laid beside `output`, if none lie there.
 
     Raises:
         CheckpointError: `path` is no checkpoint, or `output` cannot be written.
@@ -71,7 +72,7 @@ def calibrate(path: Path, manifests: Iterable[Path], output: Path, batch_frames:
         checkpoint["state_dict"].update({name: held.clone() for name, held in state.items()})
     priors = {name: held.clone() for name, held in model.state_dict().items() if name.endswith(".prior")}
     checkpoint["state_dict"].update(priors)
-    _save(checkpoint, output)
+    _save(checkpoint, output, [(one(path), one(output)) for one in (language, spoken) if one(path).is_file()])
 
 
 def fit(model: reading.Model, decoder: Decoder, utterances: Sequence[Utterance], batch_frames: int) -> None:
@@ -121,7 +122,7 @@ def verdicts(
     return found
 
 
-def _save(checkpoint: dict[str, object], output: Path) -> None:
+def _save(checkpoint: dict[str, object], output: Path, beside: Iterable[tuple[Path, Path]] = ()) -> None:
     """Written beside its place and then moved there, so that a full disk leaves the old file whole.
 
     In a folder, since nobody else may read what `tempfile` makes of files.
@@ -131,6 +132,9 @@ def _save(checkpoint: dict[str, object], output: Path) -> None:
             made = Path(scratch) / output.name
             torch.save(checkpoint, made)
             made.replace(output)
+        for old, new in beside:
+            if not new.exists():
+                shutil.copyfile(old, new)
     except OSError as error:
         raise CheckpointError(output, f"cannot be written ({error.strerror})", "give another --output") from error
 

@@ -96,8 +96,11 @@ def _named(argument: str) -> Iterator[Request]:
             pattern = glob.has_magic(argument)
             what = "matches no file" if pattern else "no such file or folder"
             raise InputError(argument, what, "check the pattern" if pattern else "check the path")
-        for path in paths:
-            yield from _named(path)
+        for path in paths:  # each by itself: what is wrong with one loses none behind it
+            try:
+                yield from list(_named(path))
+            except RecognizerError as error:
+                yield refused(path, error)
     elif argument.lower().endswith(".tsv"):
         for utterance in manifest.read(argument):
             yield Request(utterance.path, utterance)

@@ -59,10 +59,10 @@ def sentences(
 
 
 def _lines(path: Path) -> Iterator[str]:
-    if path.suffix == ".tsv":
+    if path.suffix.lower() == ".tsv":
         yield from (utterance.text or "" for utterance in manifest.read(path))
         return
-    opened: Any = PACKED.get(path.suffix, open)
+    opened: Any = PACKED.get(path.suffix.lower(), open)
     try:
         with opened(path, "rt", encoding="utf-8-sig") as file:
             yield from file

@@ -20,7 +20,8 @@ class Utterance:
     Attributes:
         path: the file; `file#3` means item 3 (from 0) of a file that holds several.
         text: the reference; None where there is none.
-        start, end: the part of the file that is meant, in seconds; None for its beginning and its end.
+        start, end: the part of the file that is meant, in the front end's unit (seconds, points as recorded, pixels of
+            the image from where reading begins); None for its beginning and its end.
         duration: its length in the front end's unit (seconds, points, pixels); only for reports and for sorting.
         speaker: speaker, writer or hand, so that splits can keep people apart.
     """
@@ -74,6 +75,8 @@ def _utterance(manifest: Path, number: int, columns: list[str], fields: list[str
     row: dict[str, str] = {column: field for column, field in zip(columns, fields, strict=True) if field != ""}
     if "path" not in row:
         raise ManifestError(where, "the path is empty", "name a file or delete the row")
+    if "\0" in row["path"]:
+        raise ManifestError(where, f"the path {row['path']!r} has a NUL byte, as no file's has", "write the table anew")
     numbers = {key: _number(where, key, row[key]) for key in ("start", "end", "duration") if key in row}
     if "end" in numbers and numbers["end"] <= numbers.get("start", 0.0):
         raise ManifestError(where, f"end {row['end']} is not after start {row.get('start', 0)}", "correct the row")

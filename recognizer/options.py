@@ -83,7 +83,7 @@ def _output(group: argparse._ArgumentGroup) -> None:
         "--words", action="store_true",
         help="each word by itself: txt has a line start<TAB>end<TAB>confidence<TAB>word for it (for several files the"
         " path before), tsv a row, srt and vtt a subtitle; json shows the characters of each word. Places are seconds,"
-        " pen points or pixels",
+        " points of ink as recorded, or pixels of the image",
     )  # fmt: skip
     group.add_argument("--nbest", metavar="N", type=_positive, help="readings of each file that json shows (default 1)")
     group.add_argument("--output-dir", metavar="FOLDER", type=Path, help="one file for each input, named after it")

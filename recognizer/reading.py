@@ -9,7 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recognizer.alphabet import Alphabet
@@ -57,12 +59,23 @@ class Model(Protocol):
 
 @dataclasses.dataclass
 class _Piece(Generic[T]):
-    """A part of an utterance that goes through the network at once: its frames until then, afterwards the answer."""
+    """A part of an utterance that goes through the network at once: its frames until then, afterwards the answer.
 
-    start: float
-    length: int
+    Attributes:
+        places: where each frame begins and the last one ends, see `Frontend.places`.
+    """
+
+    places: NDArray[numpy.float64]
     frames: Tensor | None
     answer: T | None = None
+
+    @property
+    def length(self) -> int:
+        return len(self.places) - 1
+
+    def reach(self, margin: int) -> tuple[float, float]:
+        """Where it begins and ends, without its margins."""
+        return float(self.places[margin]), float(self.places[self.length - margin])
 
 
 @dataclasses.dataclass
@@ -161,8 +174,9 @@ def _pieces(hearing: Hearing, utterances: Iterable[Utterance], queue: deque[_Job
         queue.append(job)
         try:
             for start, end in frontend.parts(utterance.path, utterance.start, utterance.end):
-                frames = frontend.frames(frontend.read(utterance.path, start, end))
-                job.pieces.append(_Piece(start or 0.0, len(frames), frames))
+                signal = frontend.read(utterance.path, start, end)
+                frames = frontend.frames(signal)
+                job.pieces.append(_Piece(frontend.places(utterance.path, signal, len(frames), start, end), frames))
                 yield job.pieces[-1]
         except RecognizerError as error:
             job.error = error
@@ -249,15 +263,23 @@ def _placed(model: Model, job: _Job[Tensor]) -> Transcript:
 
 
 def _steps(model: Model, job: _Job[Any]) -> list[list[tuple[float, float]]]:
-    """Where each of the network's frames begins and ends, in units, piece by piece; none reaches into the next."""
-    unit, margin, stride = model.frontend.step, model.frontend.margin, model.reduction
+    """Where each of the network's frames begins and ends, in units, piece by piece; none reaches into the next.
+
+    What the network writes within a margin stands in the first or the last step of the piece, into which that is
+    squeezed: nothing is said before it begins, and no word takes no time.
+    """
+    margin, stride = model.frontend.margin, model.reduction
     found = []
     for piece, following in itertools.zip_longest(job.pieces, job.pieces[1:]):
-        end = piece.start + (piece.length - 2 * margin) * unit
-        end = min(end, following.start) if following else end
-        places = (piece.start + (frame - margin) * unit for frame in range(0, piece.length + stride, stride))
-        edges = [min(max(place, piece.start), end) for place in places]
-        found.append(list(itertools.pairwise(edges)))
+        begin, end = piece.reach(margin)
+        end = min(end, following.reach(margin)[0]) if following else end
+        edges = piece.places[[min(at, piece.length) for at in range(0, piece.length + stride, stride)]]
+        if margin:
+            step = min(stride * model.frontend.step, (end - begin) / 2)
+            known = edges[0], begin + step, end - step, edges[-1]
+            edges = numpy.interp(edges, known, (begin, begin + step, end - step, end))
+        edges = numpy.minimum(edges, end)
+        found.append(list(itertools.pairwise(edges.tolist())))
     return found
 
 
@@ -278,7 +300,8 @@ def _transcript(
     others: tuple[tuple[str, float], ...] = (),
 ) -> Transcript:
     """Words and text are as sure as the model's calibration makes of what they are by themselves."""
-    first, last, utterance = job.pieces[0], job.pieces[-1], job.utterance
+    margin, utterance = model.frontend.margin, job.utterance
+    begin, end = job.pieces[0].reach(margin)[0], job.pieces[-1].reach(margin)[1]
     return Transcript(
         path=utterance.path,
         text=" ".join(word.text for word in found),
@@ -286,8 +309,8 @@ def _transcript(
         confidence=model.calibration.text(sure),
         words=tuple(dataclasses.replace(word, confidence=model.calibration.word(word.confidence)) for word in found),
         unit=model.frontend.unit,
-        duration=last.start + (last.length - 2 * model.frontend.margin) * model.frontend.step - first.start,
-        start=first.start,
+        duration=end - begin,
+        start=begin,
         part=utterance.start is not None or utterance.end is not None,
         alternatives=others,
     )

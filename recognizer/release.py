@@ -38,14 +38,22 @@ LIMIT = 20_000_000
 """Bytes of a model in the package, at most: its weights, its language model and its dictionary together."""
 
 
+USUAL = {"weight": 0.5, "bonus": 1.0, "prior_weight": 0.2}
+"""How a model is read with its language model where nothing else is said."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Pack what the command line names; 0 it is done, 2 it cannot be done."""
     given = list(sys.argv[1:] if argv is None else argv)
     options = parser().parse_args(given)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        beam = {"weight": options.lm_weight, "bonus": options.word_bonus, "prior_weight": options.prior_weight}
-        beam |= {"width": options.beam} if options.beam else {}
+        told = {"weight": options.lm_weight, "bonus": options.word_bonus, "prior_weight": options.prior_weight}
+        told |= {"width": options.beam}
+        beam = {name: value for name, value in told.items() if value is not None}
+        if options.lm is None and (beam or options.dictionary):
+            what = "is not given, and the dictionary and the settings of the beam are for reading with it"
+            raise ConfigError("--lm", what, "name one, or leave them out")
         command = shlex.join(["python", "-m", "recognizer.release", *given])
         more = (options.train, options.lm, options.dictionary, beam, command, options.bits, dict(options.frontend))
         pack(options.checkpoint, options.name, options.val, *more)
@@ -68,9 +76,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--dictionary", metavar="FILE", type=Path, help="how its words are spoken, if phones were learnt, too"
     )
-    made.add_argument("--lm-weight", metavar="X", type=float, default=0.5, help="see transcribe.py --tune")
-    made.add_argument("--word-bonus", metavar="X", type=float, default=1.0)
-    made.add_argument("--prior-weight", metavar="X", type=float, default=0.2)
+    made.add_argument("--lm-weight", metavar="X", type=float, help="see transcribe.py --tune (0.5)")
+    made.add_argument("--word-bonus", metavar="X", type=float, help="likewise (1)")
+    made.add_argument("--prior-weight", metavar="X", type=float, help="likewise (0.2)")
     made.add_argument("--beam", metavar="N", type=int, help="prefixes that it is read with, if not the usual number")
     made.add_argument(
         "--frontend", metavar="NAME=VALUE", nargs="+", type=_setting, default=[],
@@ -130,7 +138,7 @@ def pack(
     whole["hyper_parameters"]["frontend"] = settings
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".") as scratch:
         made = Path(scratch) / output.name
-        torch.save(kept(whole, beam if lm else None, bits), made)
+        torch.save(kept(whole, beam or {} if lm else None, bits), made)
         if lm is not None:
             model = NGram.read(lm)
             model.write(language(made))
@@ -158,16 +166,16 @@ def kept(whole: Mapping[str, Any], beam: Mapping[str, float] | None, bits: int =
     settings = {key: value for key, value in whole["hyper_parameters"].items() if key[0] != "_"}
     version, pressed = (ROUNDED, rounded) if bits == 8 else (VERSION, halved)
     made = {"recognizer_version": version, "hyper_parameters": settings, **pressed(restored(whole), FOUND)}
-    return made | ({"beam": dict(beam)} if beam else {})
+    return made | ({"beam": {**USUAL, **beam}} if beam is not None else {})
 
 
 def measured(table: str, before: Network, after: Network) -> card.Row:
     """How both read the texts of a manifest.
 
     Raises:
-        RecognizerError: a file of it cannot be read, or has no text.
+        RecognizerError: a file of it cannot be read, or there are no texts.
     """
-    utterances = manifest.read(table)
+    utterances = manifest.labelled(table)
     people = len({utterance.speaker for utterance in utterances} - {None})
 
     def counts(texts: Sequence[str]) -> Counts:

@@ -53,6 +53,8 @@ class Scores:
         low, high = bootstrap(parts)
         say(f"all {len(self.counts)} files: {rates(sum(self.counts, Counts()))}")
         say(f"WER lies within {low:.1%} and {high:.1%} (95 %, bootstrap over {len(parts)} {drawn})")
+        if empty := sum(not counts.words.reference for counts in self.counts):
+            say(f"{empty} of {len(self.counts)} references are empty: what is read there counts as inserted")
 
 
 def rates(counts: Counts) -> str:

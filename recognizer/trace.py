@@ -10,11 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+CLOSE = 0.15
+"""Core heights between the points that are smoothed, turned and sheared."""
+
 
 def normal(strokes: Sequence[np.ndarray], level: bool = True, deslant: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Strokes [n, 2] in any unit -> points [N, 2] in core heights, smooth, level, upright, and their strokes [N]."""
     points, stroke = joined(strokes)
-    points, stroke = even(points / core(points, stroke), stroke, 0.15)
+    points, stroke = even(points / core(points, stroke), stroke, CLOSE)
     points = smooth(points, stroke)
     if level:
         points = levelled(points, stroke)
@@ -64,6 +67,20 @@ def core(points: np.ndarray, stroke: np.ndarray) -> float:
 
 def even(points: np.ndarray, stroke: np.ndarray, step: float, fine: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The strokes in equal pieces of about `step` along their arc, `fine` points each, ends kept."""
+    arc, at, number = _paced(points, stroke, step, fine)
+    out = np.empty((len(at), 2))
+    out[:, 0], out[:, 1] = np.interp(at, arc, points[:, 0]), np.interp(at, arc, points[:, 1])
+    return out, number
+
+
+def origins(points: np.ndarray, stroke: np.ndarray, step: float, fine: int = 1) -> np.ndarray:
+    """Where among the points those stand that `even` makes of them: a number with a fraction for each."""
+    arc, at, _ = _paced(points, stroke, step, fine)
+    return np.interp(at, arc, np.arange(len(points)))
+
+
+def _paced(points: np.ndarray, stroke: np.ndarray, step: float, fine: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How far along all strokes the points [N] lie, and those that `even` makes [M]; the strokes [M] of the latter."""
     way = points[1:] - points[:-1]
     inside = stroke[1:] == stroke[:-1]
     arc = np.zeros(len(points))
@@ -74,10 +91,7 @@ def even(points: np.ndarray, stroke: np.ndarray, step: float, fine: int = 1) -> 
     pieces = fine * np.where(length > 1e-6, np.maximum(1, np.rint(length / step)), 0).astype(int)
     number = np.repeat(np.arange(len(begin)), pieces + 1)
     within = np.arange(len(number)) - (np.cumsum(pieces + 1) - pieces - 1)[number]
-    at = arc[begin][number] + (length / np.maximum(pieces, 1))[number] * within
-    out = np.empty((len(at), 2))
-    out[:, 0], out[:, 1] = np.interp(at, arc, points[:, 0]), np.interp(at, arc, points[:, 1])
-    return out, number
+    return arc, arc[begin][number] + (length / np.maximum(pieces, 1))[number] * within, number
 
 
 def smooth(points: np.ndarray, stroke: np.ndarray) -> np.ndarray:

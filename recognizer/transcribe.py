@@ -72,7 +72,7 @@ def _transcribe(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as scratch:
-        found = inputs.requests(options.inputs, sys.stdin.buffer.read, Path(scratch))
+        found = inputs.requests(options.inputs, lambda: sys.stdin.buffer.read() if sys.stdin else b"", Path(scratch))
         models = _models(options, inputs.kinds(found))
         requests = list(inputs.fitting(found, {name: model.frontend for name, model in models.items()}))
         if without := Counter(inputs.passed(found, models).values()):

@@ -193,11 +193,15 @@ class Page(Frontend[int]):
     name, unit, suffixes = "page", "pixels", (".page",)
     size, step = 1, 0.01  # type: ignore[assignment]
 
+    def __init__(self, margin: int = 0) -> None:
+        super().__init__()
+        self.margin = margin
+
     def read(self, path: str, start: float | None = None, end: float | None = None) -> int:
         return round(((end or 0.0) - (start or 0.0)) * 100)
 
     def frames(self, signal: int) -> Tensor:
-        return torch.zeros(signal, 1)
+        return torch.zeros(signal + 2 * self.margin, 1)
 
     def length(self, path: str, start: float | None = None, end: float | None = None) -> int:
         return self.read(path, start, end)
@@ -213,11 +217,11 @@ class Page(Frontend[int]):
 class Noise:
     """A model that says something by chance."""
 
-    frontend, alphabet, reduction, calibration = Page(), Alphabet(list(" abc")), 4, Calibration()
+    alphabet, reduction, calibration = Alphabet(list(" abc")), 4, Calibration()
     labels = ("", *alphabet.characters)
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, margin: int) -> None:
+        self.seed, self.frontend = seed, Page(margin)
 
     def infer(self, rows: list[Tensor]) -> tuple[Tensor, Tensor]:
         lengths = torch.tensor([-(-len(row) // self.reduction) for row in rows])
@@ -232,9 +236,12 @@ READERS: dict[str, Decoder | None] = {
 
 
 @pytest.mark.parametrize("name", READERS)
-@given(st.integers(8, 90), st.sampled_from([0.0, 0.07, 12.34]), st.integers(0, 10_000))
-def test_places_are_in_order_and_inside_the_file(name: str, hundredths: int, start: float, seed: int) -> None:
-    model, decoder = Noise(seed), READERS[name]
+@given(st.integers(8, 90), st.sampled_from([0.0, 0.07, 12.34]), st.integers(0, 10_000), st.sampled_from([0, 3, 12]))
+def test_places_are_in_order_and_inside_the_file(
+    name: str, hundredths: int, start: float, seed: int, margin: int
+) -> None:
+    """Also of what is written within the margins; and nothing takes no time."""
+    model, decoder = Noise(seed, margin), READERS[name]
     utterance = Utterance("a.page", "a b", start, round(start + hundredths / 100, 2))
     if decoder is None:
         (answer,) = reading.alignments(model, [utterance], 100)

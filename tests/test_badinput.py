@@ -142,6 +142,7 @@ ROWS = {
     "path\ttext\tstart\na.wav\tone\tsoon\n": "line 2: start is 'soon'; give a number",
     "path\ttext\na.wav\tone\ttwo\n": "line 2: 3 fields for 2 columns",
     "path\ttext\n\tone\n": "line 2: the path is empty",
+    "path\ttext\na\0.wav\tone\n": "line 2: the path 'a\\x00.wav' has a NUL byte",
     "path\tstart\tend\na.wav\t2\t1\n": "line 2: end 1 is not after start 2",
     "path\ttxet\na.wav\tone\n": "unknown column 'txet' in line 1; did you mean 'text'?",
     "text\none\n": "line 1 names no column 'path'",

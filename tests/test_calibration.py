@@ -197,6 +197,10 @@ def test_the_curve_is_that_of_the_usual_reading(tmp_path, led):
     model = Network.load(path)
     assert bool(model.advice) == led and model.usual[0] is model
     curves = model.calibration.words.clone()
+    (tmp_path / "there").mkdir()
+    new = tmp_path / "there" / "new.ckpt"  # as what it is read with does
+    assert calibrate.main([str(path), str(tmp_path / "val.tsv"), "--output", str(new)]) == 0
+    assert bool(Network.load(new).advice) == led and torch.equal(Network.load(new).calibration.words, curves)
     model.calibration = Calibration()
     calibrate.fit(model, model.usual[1], manifest.read(tmp_path / "val.tsv"), 24_000)
     assert torch.equal(curves, model.calibration.words)

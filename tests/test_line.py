@@ -70,8 +70,30 @@ def test_the_same_file_gives_the_same_frames(path: str) -> None:
 def test_length_is_exact(path: str, settings: dict[str, object]) -> None:
     line = Line(**settings)
     assert line.length(path) == len(frames(path, **settings))
-    assert line.length(path, 10, 31) == 21
-    assert line.length(path, 10) == line.length(path) - 10
+    for part in ((10, 31), (10, None), (30.0, 30.2)):
+        assert line.length(path, *part) == line.read(path, *part).shape[1]
+    assert line.length(path, 10, 12) + line.length(path, 12) == line.length(path, 10)
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("settings", [{}, {"body": False, "deskew": False}, {"squeeze": 0.5}, {"height": 32}])
+def test_places_are_pixels_of_the_image(tmp_path: Path, settings: dict[str, object], direction: str) -> None:
+    """Ink is found where it stands, however the line is scaled, and cut out of it by its place."""
+    image = Image.new("L", (900, 90), 250)
+    image.paste(draw("word", 36), (600, 5))
+    path = save(tmp_path, image)
+    line = Line(**settings, direction=direction)
+    signal = line.read(path)
+    places = line.places(path, signal, signal.shape[1])
+    assert (places[0], places[-1]) == (0, 900)
+    inked = numpy.flatnonzero(signal.max(axis=0) > 128)
+    found = places[inked[0]], places[inked[-1] + 1]
+    dark = numpy.flatnonzero(numpy.asarray(image).min(axis=0) < 128)
+    true = (dark[0], dark[-1] + 1) if direction == "ltr" else (900 - dark[-1] - 1, 900 - dark[0])
+    assert found == pytest.approx(true, abs=6)
+    part = line.read(path, *found)
+    assert part.shape[1] == inked[-1] + 1 - inked[0] and (part == signal[:, inked[0] : inked[-1] + 1]).all()
+    assert line.places(path, part, part.shape[1], *found)[[0, -1]].tolist() == pytest.approx(found)
 
 
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])
@@ -256,6 +278,7 @@ BAD = {
     "one column": (lambda folder: Image.new("L", (1, 90)).save(folder / "bad.png"), "bad.png", "1 x 90 pixels"),
     "one row": (lambda folder: Image.new("L", (900, 1)).save(folder / "bad.png"), "bad.png", "900 x 1 pixels"),
     "a tall stripe": (lambda folder: Image.new("L", (5, 900)).save(folder / "bad.png"), "bad.png", "0 columns"),
+    "endless": (lambda folder: Image.new("L", (20_000, 4)).save(folder / "bad.png"), "bad.png", "columns at a height"),
     "large": (lambda folder: bomb(folder, 10000, 5000), "bad.png", "10000 x 5000 pixels"),
     "larger": (lambda folder: bomb(folder, 10000, 10000), "bad.png", "10000 x 10000 pixels"),
     "a bomb": (lambda folder: bomb(folder, 60000, 60000), "bad.png", "too large"),
@@ -278,7 +301,7 @@ def test_what_is_no_line_is_refused_by_name(tmp_path: Path, case: str, ask: str)
     assert message.startswith(str(tmp_path / name)) and ";" in message and "\n" not in message
 
 
-@pytest.mark.parametrize("part", [(1e6, None), (-5.0, None), (30.0, 30.2), (None, 0.0)])
+@pytest.mark.parametrize("part", [(1e6, None), (-5.0, None), (30.2, 30.0), (None, 0.0)])
 @pytest.mark.parametrize("ask", ["read", "length"])
 def test_a_part_that_is_not_there_is_refused(path: str, part: tuple[float | None, float | None], ask: str) -> None:
     with pytest.raises(InputError, match="columns, none from"):

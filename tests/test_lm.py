@@ -166,8 +166,8 @@ def test_texts_come_from_files_of_any_kind(tmp_path: Path) -> None:
         file.write("four\n")
     with lzma.open(tmp_path / "c.txt.xz", "wt", encoding="utf-8") as file:
         file.write("fu\u0308nf\n")
-    (tmp_path / "d.tsv").write_text("path\ttext\nx.wav\tsix\ny.wav\t\n", encoding="utf-8")
-    paths = [tmp_path / name for name in ("a.txt", "b.txt.gz", "c.txt.xz", "d.tsv")]
+    (tmp_path / "d.TSV").write_text("path\ttext\nx.wav\tsix\ny.wav\t\n", encoding="utf-8")
+    paths = [tmp_path / name for name in ("a.txt", "b.txt.gz", "c.txt.xz", "d.TSV")]
     assert list(lm.sentences(paths)) == [["one", "two"], ["two", "three"], ["four"], ["f\u00fcnf"], ["six"]]
     assert next(lm.sentences(paths[:1], characters=True)) == ["o", "n", "e", "<space>", "t", "w", "o"]
     assert next(lm.sentences(paths[2:3], True, "NFD")) == ["f", "u", "\u0308", "n", "f"]

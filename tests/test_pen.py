@@ -159,6 +159,25 @@ def test_parts_make_the_whole(file: str) -> None:
         PEN.read(f"{file}#1", 9000, 9001)
 
 
+def test_places_are_points_as_recorded(file: str) -> None:
+    for item in PEN.items(file):
+        whole = PEN.read(item)
+        sizes = [len(points) for points in whole.strokes]
+        frames = PEN.frames(whole)
+        places = PEN.places(item, whole, len(frames))
+        assert len(places) == len(frames) + 1 and (places[0], places[-1]) == (0, sum(sizes))
+        assert (np.diff(places) >= 0).all()
+        first = np.flatnonzero(frames[:, 1].numpy())  # of each stroke
+        np.testing.assert_allclose(places[first], np.cumsum([0, *sizes[:-1]]), atol=1e-6)
+        up = frames[:, 0].numpy() == 1  # between the last point of a stroke and the first of the next
+        assert all(any(end - 1 < place < end for end in np.cumsum(sizes)) for place in places[:-1][up])
+        part = PEN.read(item, 9.6, 20.2)
+        assert sum(map(len, part.strokes)) == 10
+        inner = PEN.places(item, part, len(PEN.frames(part)), 9.6, 20.2)
+        assert (inner[0], inner[-1]) == (10, 20)
+    assert sum(map(len, PEN.read(item, 7.2, 7.4).strokes)) == 1
+
+
 def test_settings() -> None:
     assert PEN.config() == {"name": "pen", "step": 0.46, "level": True, "deslant": True}
     assert len(Pen(step=0.2).frames(hand())) > 1.5 * len(PEN.frames(hand()))

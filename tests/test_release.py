@@ -89,6 +89,8 @@ def test_what_cannot_be_packed(run: Path, capsys: pytest.CaptureFixture[str], mo
     assert "gone.tsv" in refused("--train", "gone.tsv")
     assert "would give 24 features, and the network reads" in refused("--frontend", "bands=24")
     assert "pace" in refused("--frontend", "pace=2")
+    for idle in (("--dictionary", "gone.dict"), ("--beam", "70"), ("--lm-weight", "0.5")):
+        assert "--lm: is not given" in refused(*idle)
     with monkeypatch.context() as patch:
         patch.setattr(release, "LIMIT", 100)
         assert "100 are allowed" in refused()

@@ -168,8 +168,34 @@ def test_folders_and_globs(capsys: pytest.CaptureFixture[str], a: str) -> None:
     assert run(capsys, "in/**/*.flac", "in/[0-9].wav", "--model", a)[1] == "in/deep/er/1.flac\ta\nin/2.wav\ta\n"
     status, out, errors = run(capsys, "in/*.mp3", "--model", a)
     assert (status, out) == (1, "") and errors == ["error: in/*.mp3: matches no file; check the pattern"]
+    Path("in/1_empty").mkdir()
+    Path("in/3.tsv").write_text("no manifest")
+    tiny.sound(Path("in/4.wav"))
+    status, out, errors = run(capsys, "in/[0-9]*", "--model", a)  # what is wrong with one loses none behind it
+    assert (status, out) == (1, "in/10.WAV\ta\nin/2.wav\ta\nin/4.wav\ta\n")
+    assert [error.split(":")[1].strip() for error in errors] == ["in/1_empty", "in/3.tsv"]
     tiny.sound(Path("a[1].wav"))
     assert run(capsys, "a[1].wav", "--model", a) == (0, "a\n", [])
+
+
+def test_without_standard_streams_it_reads_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, a: str
+) -> None:
+    """As of daemons: both may be closed, and then are None."""
+    tiny.sound(Path("x.wav"))
+    monkeypatch.setattr("sys.stdin", None)
+    assert run(capsys, "x.wav", "--model", a) == (0, "a\n", [])
+    assert run(capsys, "-", "--model", a)[2] == ["error: -: standard input is empty (0 bytes); pipe a file into it"]
+    monkeypatch.setattr("sys.stderr", None)
+    assert main(["x.wav", "none.wav", "--model", a]) == 1
+    assert capsys.readouterr().out == "x.wav\ta\n"
+
+
+def test_empty_references_are_told(capsys: pytest.CaptureFixture[str], a: str) -> None:
+    tiny.sound(Path("x.wav"))
+    Path("all.tsv").write_text("path\ttext\nx.wav\ta\nx.wav\t\n")
+    errors = run(capsys, "all.tsv", "--model", a)[2]
+    assert "1 of 2 references are empty: what is read there counts as inserted" in errors
 
 
 def test_what_lies_beside_recordings_is_not_read(capsys: pytest.CaptureFixture[str], a: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recognizer.errors import ConfigError, InputError
@@ -46,7 +47,7 @@ class Frontend(abc.ABC, Generic[Signal]):
     @property
     @abc.abstractmethod
     def step(self) -> float:
-        """How many units one frame advances."""
+        """How many units one frame advances; where that differs from file to file, 1."""
 
     def items(self, path: str) -> list[str]:
         """The readable items of a file: itself, or `path#0`, `path#1`, ... where it holds several.
@@ -67,6 +68,20 @@ class Frontend(abc.ABC, Generic[Signal]):
     @abc.abstractmethod
     def frames(self, signal: Signal) -> Tensor:
         """float32 [T, F], finite, T >= 1, margins counted in."""
+
+    def places(
+        self, path: str, signal: Signal, frames: int, start: float | None = None, end: float | None = None
+    ) -> NDArray[numpy.float64]:
+        """[T + 1] where in the file each frame begins, and where the last one ends, in units; these never fall.
+
+        Frames of the margins stand before `start` and behind `end`. By default all frames are `step` long.
+
+        Args:
+            path, start, end: what was read.
+            signal: what `read` made of it.
+            frames: T, what `frames` made of that.
+        """
+        return (start or 0.0) + (numpy.arange(frames + 1, dtype=numpy.float64) - self.margin) * self.step
 
     def accustomed(self, signals: Iterable[Signal]) -> Frontend[Signal]:
         """This front end as it is for someone of whom these signals are, all of one person and device.

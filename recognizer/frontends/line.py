@@ -19,6 +19,7 @@ from recognizer.frontends.base import Frontend
 from recognizer.image import SHORTEST, SUFFIXES, Pixels, grey
 
 WORKING = 3  # times the final height: finer detail than this is lost in the end anyway
+LONGEST = 100_000  # columns: more than a hundred lines laid end to end
 STEEPEST = 0.0875  # slope of 5 degrees: a steeper line is not skew but another layout
 BODY = 7.5  # height of the window around the text, in standard deviations of a letter's ink about its centre
 INK = 3.0  # what full ink becomes in a frame: with an eighth of the picture inked, a standard deviation of one
@@ -29,7 +30,8 @@ class Line(Frontend[Pixels]):
 
     The signal is uint8 [height, W], in reading order, background 0 and ink up to 255. A frame is one of its columns.
     Colour, alpha, bit depth, polarity, lighting, skew and the size of the writing are taken out here, because they
-    tell nothing about the text; slant and stroke width are left to the network and to `variations.line`.
+    tell nothing about the text; slant and stroke width are left to the network and to `variations.line`. Places are
+    columns of the image as it lies in the file, upright, from where reading begins.
 
     Args:
         height: rows of the signal, F.
@@ -71,27 +73,27 @@ class Line(Frontend[Pixels]):
 
     @property
     def step(self) -> float:
-        """One column of the signal."""
+        """One, for how many columns of the image make one of the signal differs from image to image."""
         return 1.0
 
     def read(self, path: str, start: float | None = None, end: float | None = None) -> Pixels:
-        """The normalised line, uint8 [height, W], or its columns from `start` to `end`, both in reading order.
+        """The normalised line, uint8 [height, W], or what the image has from column `start` to `end`, in reading order.
 
         Raises:
-            InputError: missing, no image, broken, too small, too large, or without such columns.
+            InputError: missing, no image, broken, too small, too large, too long, or without such columns.
         """
-        ink, columns, slope, top, window = self._plan(path)
+        ink, wide, columns, slope, top, window = self._plan(path)
         image = Image.fromarray(ink)
         if self.body or slope:
             # One resampling turns the line about its middle and cuts the window out; x moves as y does, so it is a
             # rotation (to the first order) and leaves the slant alone.
-            wide, rows = image.width, math.ceil(window)
-            matrix = (1.0, -slope * window / rows, slope * window / 2, slope, window / rows, top - slope * wide / 2)
-            image = image.transform((wide, rows), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+            rows, middle = math.ceil(window), image.width / 2
+            matrix = (1.0, -slope * window / rows, slope * window / 2, slope, window / rows, top - slope * middle)
+            image = image.transform((image.width, rows), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
         pixels = numpy.asarray(image.resize((columns, self.height), Image.Resampling.BILINEAR))
         if self.direction == "rtl":
             pixels = pixels[:, ::-1]
-        first, last = _part(path, columns, start, end)
+        first, last = _part(path, wide, columns, start, end)
         return numpy.array(pixels[:, first:last], order="C")
 
     def frames(self, signal: Pixels) -> Tensor:
@@ -107,17 +109,26 @@ class Line(Frontend[Pixels]):
         Raises:
             InputError: as `read`.
         """
-        first, last = _part(path, self._plan(path)[1], start, end)
+        _, wide, columns, *_ = self._plan(path)
+        first, last = _part(path, wide, columns, start, end)
         return last - first
+
+    def places(
+        self, path: str, signal: Pixels, frames: int, start: float | None = None, end: float | None = None
+    ) -> NDArray[numpy.float64]:
+        """Columns of the image at even distances; that a sloping line was turned is not counted in."""
+        wide = grey(path).shape[1]
+        return numpy.linspace(start or 0.0, wide if end is None else min(end, wide), frames + 1)
 
     def nothing(self, frames: int, chance: numpy.random.Generator) -> Pixels:
         """Plain paper: background, with specks on some."""
         specks = chance.random((self.height, frames)) < chance.choice([0, 0.002, 0.02])
         return (specks * chance.integers(10, 120, specks.shape)).astype(numpy.uint8)
 
-    def _plan(self, path: str) -> tuple[Pixels, int, float, float, float]:
-        """The ink, the columns it will have, its slope, and the first row and the height of what is cut out."""
+    def _plan(self, path: str) -> tuple[Pixels, int, int, float, float, float]:
+        """The ink, the columns of the image and those it will have, its slope, first row and height of what is cut."""
         pixels = grey(path)
+        whole = pixels.shape[1]
         if pixels.shape[0] > WORKING * self.height:
             size = (max(1, round(pixels.shape[1] * WORKING * self.height / pixels.shape[0])), WORKING * self.height)
             pixels = numpy.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
@@ -128,19 +139,20 @@ class Line(Frontend[Pixels]):
         for _ in range(2 if self.body else 0):  # the second time with strips that fit the writing, not the margins
             top, window = _body(ink, slope, window)
         columns = round(wide * self.height / window * self.squeeze)
-        if columns < SHORTEST:
+        if not SHORTEST <= columns <= LONGEST:
             what = f"gives {columns} columns at a height of {self.height} pixels"
-            raise InputError(path, what, f"give the image of a whole line, at least {SHORTEST} columns wide")
-        return ink, columns, slope, top, window
+            raise InputError(path, what, f"give the image of a whole line, {SHORTEST} to {LONGEST} columns long")
+        return ink, whole, columns, slope, top, window
 
 
-def _part(path: str, columns: int, start: float | None, end: float | None) -> tuple[int, int]:
-    first = 0 if start is None else round(start)
-    last = columns if end is None else min(round(end), columns)
-    if not 0 <= first < last:
-        what = f"has {columns} columns, none from {start} to {end}"
-        raise InputError(path, what, "correct start and end, in pixels of the scaled line")
-    return first, last
+def _part(path: str, wide: int, columns: int, start: float | None, end: float | None) -> tuple[int, int]:
+    """Of an image `wide` pixels wide, of which so many columns are made, those of a part."""
+    until = wide if end is None else min(end, wide)
+    if not 0 <= (start or 0.0) < until:
+        what = f"has {wide} columns, none from {start} to {end}"
+        raise InputError(path, what, "correct start and end, in pixels of the image from where reading begins")
+    first = min(round((start or 0.0) * columns / wide), columns - 1)
+    return first, max(first + 1, round(until * columns / wide))
 
 
 def _flatten(pixels: Pixels) -> Pixels:

@@ -16,7 +16,7 @@ from recognizer import ink
 from recognizer.errors import ConfigError, InputError
 from recognizer.frontends.base import Frontend
 from recognizer.ink import Ink
-from recognizer.trace import baseline, even, normal
+from recognizer.trace import CLOSE, baseline, core, even, joined, normal, origins
 
 SIZE = 28
 FINE = 4
@@ -50,6 +50,8 @@ class Pen(Frontend[Ink]):
     17, 18 of the stroke within two steps: height against width, and straightness
     19-27  ink in 3 x 3 cells around the pen, whenever written: what a delayed stroke crosses, what is crossed later
 
+    Places are points as recorded, counted through all strokes.
+
     Args:
         step: distance of neighbouring frames on a stroke, in core heights; 0.46 gives about ten frames a letter.
         level: turn sloping lines, by 20 degrees at most.
@@ -72,7 +74,7 @@ class Pen(Frontend[Ink]):
 
     @property
     def step(self) -> float:
-        """A frame is a point."""
+        """One, for how many recorded points make a frame differs from device to device."""
         return 1.0
 
     def items(self, path: str) -> list[str]:
@@ -80,7 +82,7 @@ class Pen(Frontend[Ink]):
         return ink.names(path)
 
     def read(self, path: str, start: float | None = None, end: float | None = None) -> Ink:
-        """The ink of a file or item; of the points as recorded, those from `start` up to `end`.
+        """The ink of a file or item; of the points as recorded, those from `start` up to `end`, rounded, one at least.
 
         Raises:
             InputError: see `ink.read`; or no point lies in the part.
@@ -104,14 +106,25 @@ class Pen(Frontend[Ink]):
         points, stroke = normal(signal.strokes, self.settings["level"], self.settings["deslant"])
         return torch.from_numpy(features(*even(points, stroke, self.settings["step"], FINE), self.settings["step"]))
 
+    def places(
+        self, path: str, signal: Ink, frames: int, start: float | None = None, end: float | None = None
+    ) -> np.ndarray:
+        """Numbers of points, with fractions; moves of the raised pen lie between two of them."""
+        points, stroke = joined(signal.strokes)
+        recorded = origins(points / core(points, stroke), stroke, CLOSE)
+        near, owner = normal(signal.strokes, self.settings["level"], self.settings["deslant"])
+        recorded = np.interp(origins(near, owner, self.settings["step"], FINE), np.arange(len(near)), recorded)
+        keep, place = laid(*even(near, owner, self.settings["step"], FINE))
+        return round(start or 0.0) + np.append(np.interp(np.arange(frames), place, recorded[keep]), len(points))
+
 
 def _part(path: str, whole: Ink, start: float, end: float | None) -> Ink:
     last = np.cumsum([len(points) for points in whole.strokes])
-    until = float(last[-1]) if end is None else end
-    bounds = zip(whole.strokes, last, strict=True)
+    first = round(start)
+    until = int(last[-1]) if end is None else max(first + 1, round(end))
     kept = [
-        points[max(0, int(start) - (at - len(points))) : max(0, int(until) - (at - len(points)))]
-        for points, at in bounds
+        points[max(0, first - (at - len(points))) : max(0, until - (at - len(points)))]
+        for points, at in zip(whole.strokes, last, strict=True)
     ]
     if not any(len(points) for points in kept):
         raise InputError(path, f"has no points from {start:g} to {until:g}", f"it has points 0 to {last[-1]}")
@@ -120,20 +133,15 @@ def _part(path: str, whole: Ink, start: float, end: float | None) -> Ink:
 
 def features(fine: np.ndarray, owner: np.ndarray, step: float) -> np.ndarray:
     """float32 [T, 28] of the fine points [N, 2] of strokes `owner` [N]; every `FINE`th of a stroke makes a frame."""
-    inside = owner[1:] == owner[:-1]
-    border = np.flatnonzero(~inside)
-    begin, finish = np.append(0, border + 1), np.append(border, len(fine) - 1)
-    keep = np.flatnonzero((np.arange(len(fine)) - begin[owner]) % FINE == 0)
+    keep, place = laid(fine, owner)
+    border = np.flatnonzero(owner[1:] != owner[:-1])
     spots, stroke = fine[keep], owner[keep]
-    lower, upper = begin[stroke], finish[stroke]
+    lower, upper = np.append(0, border + 1)[stroke], np.append(border, len(fine) - 1)[stroke]
     floor = baseline(fine, owner)[keep]
 
     border = np.flatnonzero(stroke[1:] != stroke[:-1])
     jump = spots[border + 1] - spots[border]
-    moves = np.clip(np.ceil(np.hypot(jump[:, 0], jump[:, 1]) / 1.5), 1, 3).astype(int)
-    before = np.zeros(len(spots), dtype=int)
-    before[border + 1] = moves
-    place = np.arange(len(spots)) + np.cumsum(before)
+    moves = place[border + 1] - place[border] - 1
     total = int(place[-1]) + 1
     up = np.ones(total, dtype=bool)
     up[place] = False
@@ -166,6 +174,17 @@ def features(fine: np.ndarray, owner: np.ndarray, step: float) -> np.ndarray:
     frame[place, 18] = np.hypot(chord[:, 0], chord[:, 1]) / (path + EPSILON)
     frame[:, 19:28] = picture(spots, track, step)
     return frame
+
+
+def laid(fine: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the fine points make a frame, and which frame each of these is; those between are moves of the pen."""
+    begin = np.append(0, np.flatnonzero(owner[1:] != owner[:-1]) + 1)
+    keep = np.flatnonzero((np.arange(len(fine)) - begin[owner]) % FINE == 0)
+    border = np.flatnonzero(owner[keep][1:] != owner[keep][:-1])
+    jump = fine[keep[border + 1]] - fine[keep[border]]
+    before = np.zeros(len(keep), dtype=int)
+    before[border + 1] = np.clip(np.ceil(np.hypot(jump[:, 0], jump[:, 1]) / 1.5), 1, 3)
+    return keep, np.arange(len(keep)) + np.cumsum(before)
 
 
 def unit(way: np.ndarray) -> np.ndarray:
