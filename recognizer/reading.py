@@ -27,8 +27,8 @@ AHEAD = 4
 """So many batches' worth of frames are read before they are sorted by length: more wastes less on padding, fewer
 answers sooner and with less memory."""
 READINGS, ENOUGH = 20, 10
-"""Readings of a signal to ask a beam for: the best one's share of them tells how sure it is; and with how few it does,
-where there are no more."""
+"""Readings of a signal to ask a beam for: the best one's share of them tells how sure it is; and how many must be asked
+for at least. Where a beam that is asked for so many has few, it is sure: it left out what was far less likely."""
 ALONE, HINTED = 0.5, 0.05
 """What a word is by itself weighs so much beside its share of the readings (`agreed`): the network alone, and with a
 language model or hotwords, which it knows nothing of (`benchmarks/confidence.py` shows what comes of it)."""
@@ -113,7 +113,7 @@ def transcripts(
         DecoderError: the network gave something else than probabilities.
     """
     for job in _jobs(model, utterances, decoder.decode, budget, hearing):
-        yield job.error or _read(model, job)
+        yield job.error or _read(model, job, decoder.nbest)
 
 
 def alignments(
@@ -209,10 +209,10 @@ def _batches(pieces: Iterable[_Piece[T]], budget: int) -> Iterator[list[_Piece[T
         yield batch
 
 
-def _read(model: Model, job: _Job[list[Hypothesis]]) -> Transcript:
+def _read(model: Model, job: _Job[list[Hypothesis]], asked: int) -> Transcript:
     """The pieces' words one after the other. A cut lies in a pause, so it parts words."""
     best = [readings[0] for readings in job.answers]
-    pieces = [judged(model, *piece) for piece in zip(job.answers, _steps(model, job), strict=True)]
+    pieces = [judged(model, *piece, asked) for piece in zip(job.answers, _steps(model, job), strict=True)]
     found = [word for spoken, _ in pieces for word in spoken]
     score, gain = sum(one.score for one in best), sum(one.gain for one in best)
     others = alternatives(model.alphabet, job.answers)
@@ -220,20 +220,22 @@ def _read(model: Model, job: _Job[list[Hypothesis]]) -> Transcript:
 
 
 def judged(
-    model: Model, readings: Sequence[Hypothesis], steps: Sequence[tuple[float, float]]
+    model: Model, readings: Sequence[Hypothesis], steps: Sequence[tuple[float, float]], asked: int = 1
 ) -> tuple[list[Word], float]:
     """The words of the best of a piece's readings and how sure the text is, before any calibration.
 
-    A text alone is as sure as all its characters together, the empty one as its path. Beside enough other readings it
-    is as sure as its share of them: with a language model, which the characters know nothing of, much the better guess.
+    A text alone is as sure as all its characters together, the empty one as its path. Where enough readings were asked
+    for, it is as sure as its share of those that there are: with a language model, which the characters know nothing
+    of, much the better guess.
 
     Args:
         steps: where each of the network's frames begins and ends.
+        asked: how many readings the decoder was asked for, at most.
     """
-    counted = readings if len(readings) >= ENOUGH else readings[:1]
+    counted = readings if asked >= ENOUGH else readings[:1]
     normalise, best = model.alphabet.normalise, readings[0]
     spoken = [list(words(_marks(model, one, steps), normalise, one.words)) for one in counted]
-    if len(counted) == 1:
+    if asked < ENOUGH:
         return spoken[0], product(best.confidences) if best.labels else math.exp(best.score)
     totals = [one.score + one.gain for one in counted]
     shares = torch.tensor(totals, dtype=torch.float64).softmax(0).tolist()

@@ -106,13 +106,19 @@ def test_readings_that_agree_raise_what_they_agree_on(tmp_path):
     space = model.alphabet.encode(" ")[0]
     steps = [(float(place), place + 1.0) for place in range(3)]
     others = [hypothesis([a, space, b], -9.0 - place) for place in range(ENOUGH)]
-    few, sure = judged(model, [hypothesis([a, space, a], 0.0), *others[: ENOUGH - 2]], steps)
+    few, sure = judged(model, [hypothesis([a, space, a], 0.0), *others[: ENOUGH - 2]], steps, ENOUGH - 1)
     assert [word.confidence for word in few] == pytest.approx([0.81**2] * 2) and sure == pytest.approx(0.81**3)
-    spoken, sure = judged(model, [hypothesis([a, space, a], 0.0), hypothesis([a, space, b], 0.0), *others], steps)
-    assert [word.confidence for word in spoken] == pytest.approx([0.81, 0.81 * 0.5**0.5], abs=1e-3)
-    assert sure == pytest.approx(0.5, abs=1e-3)
+    both = [hypothesis([a, space, a], 0.0), hypothesis([a, space, b], 0.0)]
+    for readings in (both, [*both, *others]):  # a beam that is asked for many and has two has left nothing likely out
+        spoken, sure = judged(model, readings, steps, ENOUGH)
+        assert [word.confidence for word in spoken] == pytest.approx([0.81, 0.81 * 0.5**0.5], abs=1e-3)
+        assert sure == pytest.approx(0.5, abs=1e-3)
+    (word, _), sure = judged(model, both[:1], steps, ENOUGH)
+    assert word.confidence == pytest.approx(0.81) and sure == 1
     told = [hypothesis([a, space, a], 0.0, gain=-3.0), hypothesis([a, space, b], -1.0, gain=-2.0), *others]
-    spoken, _ = judged(model, told, steps)  # what a language model says, the characters by themselves do not know
+    spoken, _ = judged(
+        model, told, steps, ENOUGH
+    )  # what a language model says, the characters by themselves do not know
     own, share = 0.81**2, 0.5
     assert [word.confidence for word in spoken] == pytest.approx([own**0.05, own**0.05 * share**0.95], abs=1e-3)
     assert judged(model, [hypothesis([], -0.25)], steps) == ([], pytest.approx(0.7788, abs=1e-4))

@@ -41,7 +41,13 @@ class Hypothesis:
 
 
 class Decoder(abc.ABC):
-    """Reads texts out of a matrix of log-probabilities. Frames behind a row's length never change its answer."""
+    """Reads texts out of a matrix of log-probabilities. Frames behind a row's length never change its answer.
+
+    Attributes:
+        nbest: how many hypotheses a row is answered with, at most.
+    """
+
+    nbest: int = 1
 
     def decode(self, log_probs: Tensor | Numbers, lengths: Tensor | Numbers) -> list[list[Hypothesis]]:
         """For each row its hypotheses, best first, at least one; of arrays of numpy or tensors on any device.
