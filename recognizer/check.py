@@ -48,7 +48,7 @@ class Report:
         manifest: its path.
         items: how many rows it has.
         amount: the length of all that can be read, in `unit`.
-        unit: "seconds", "points" or "pixels".
+        unit: "seconds", or "frames" where one is no fixed stretch of the file.
         speakers: how many items each has.
         unnamed: items without a speaker.
         characters: how often each occurs in the texts, in Unicode NFC.
@@ -111,7 +111,7 @@ def check(
         manifest=path,
         items=len(rows),
         amount=sum(max(0, count - 2 * reader.margin) for count in frames) * reader.step,
-        unit=reader.unit,
+        unit=reader.unit if reader.unit == "seconds" else "frames",
         speakers=Counter(row.speaker for row in rows if row.speaker),
         unnamed=sum(row.speaker is None for row in rows),
         characters=Counter(character for text in texts for character in _pieces(text)),

@@ -59,7 +59,7 @@ class Stream:
 
     @property
     def delay(self) -> float:
-        """The latency in units of the front end: seconds, points or pixels."""
+        """The latency in seconds; of ink and lines, whose frames are no fixed stretch of the file, in frames."""
         return self.latency * self.model.frontend.step
 
     @property
