@@ -110,8 +110,9 @@ class Learner(Scorer):
 
     def on_train_start(self) -> None:
         """A run that goes on has the rate and the decay of the one before; these may be other ones now."""
-        plans = [plan.scheduler for plan in self.trainer.lr_scheduler_configs]
-        resuming.retune(self.trainer.optimizers[0], plans, self.hparams["lr"], self._decays)
+        if self._decays and self.trainer.ckpt_path:
+            plans = [plan.scheduler for plan in self.trainer.lr_scheduler_configs]
+            resuming.retune(self.trainer.optimizers[0], plans, self.hparams["lr"], self._decays)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step, which also moves the average."""

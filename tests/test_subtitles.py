@@ -43,8 +43,9 @@ def test_laws(given_words: list[tuple[str, float, float]]) -> None:
     """Every word once, in order; two lines of 42; at most 7 s; none over another; a break at each long pause."""
     clock, spoken = 0.0, []
     for text, pause, length in given_words:
-        spoken.append(Word(text, clock + pause, clock + pause + length, 0.5))
-        clock += pause + length
+        start = clock + pause
+        clock = start + length
+        spoken.append(Word(text, start, clock, 0.5))
     transcript = told(spoken, clock + 0.5)
     found = cues(transcript)
     assert "".join(cue.text for cue in found).replace(" ", "").replace("\n", "") == transcript.text.replace(" ", "")
