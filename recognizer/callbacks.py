@@ -158,7 +158,7 @@ class Last(_Kept):
 
 
 class Best(_Kept):
-    """The best model so far; a run that goes on takes the best of the run before into its own folder."""
+    """The best models so far; a run that goes on takes those of the run before into its own folder."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         before = state_dict["best_model_path"]
@@ -169,10 +169,12 @@ class Best(_Kept):
             return
         self.best_model_path = ""
         if before and Path(before).is_file() and self.dirpath:
-            mine = Path(self.dirpath) / Path(before).name
-            mine.parent.mkdir(parents=True, exist_ok=True)
-            rank_zero_only(shutil.copyfile)(before, mine)
-            score = state_dict["best_model_score"]
-            self.best_model_path = self.kth_best_model_path = str(mine)
-            self.best_model_score = self.kth_value = score
-            self.best_k_models = {str(mine): score}
+            scores = {before: state_dict["best_model_score"], **state_dict.get("best_k_models", {})}
+            mine = {path: str(Path(self.dirpath) / Path(path).name) for path in scores if Path(path).is_file()}
+            Path(self.dirpath).mkdir(parents=True, exist_ok=True)
+            for path, target in mine.items():
+                rank_zero_only(shutil.copyfile)(path, target)
+            self.best_k_models = {target: scores[path] for path, target in mine.items()}
+            self.best_model_path, self.best_model_score = mine[before], scores[before]
+            self.kth_best_model_path = mine.get(state_dict.get("kth_best_model_path", ""), mine[before])
+            self.kth_value = self.best_k_models[self.kth_best_model_path]

@@ -127,6 +127,7 @@ class Corpus(lightning.LightningDataModule):
         self._parts: dict[str, Part] = {}
         self._draws: Draws[Any] | None = None  # of the training set, once there is a loader
         self._resumed: dict[str, int] = {}
+        self._told = False
 
     def prepare_data(self) -> None:
         """Make the embedded corpus, if one is asked for and is not there yet."""
@@ -267,7 +268,8 @@ class Corpus(lightning.LightningDataModule):
         if self._draws is None or self.trainer is None:
             return {}
         plan = self._draws
-        kept = {"epoch": plan.epoch, "batches": learnt(self.trainer), "of": len(plan)}
+        done, last = learnt(self.trainer), self.trainer.num_training_batches  # which may be limited
+        kept = {"epoch": plan.epoch, "batches": done if done < last else len(plan), "of": len(plan)}
         return {**kept, "lanes": plan.lanes, "mark": plan.mark()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -280,7 +282,9 @@ class Corpus(lightning.LightningDataModule):
         epoch, done, of = (self._resumed[key] for key in ("epoch", "batches", "of"))
         sampler.set_epoch(epoch)
         mine = {"of": len(sampler), "lanes": sampler.lanes, "mark": sampler.mark()}
-        if done < of and any(self._resumed.get(key, value) != value for key, value in mine.items()):
+        others = any(self._resumed.get(key, value) != value for key, value in mine.items())
+        if done < of and others and not self._told:
+            self._told = True  # once, however often batches are asked for
             log.warning(
                 "data: the batches of epoch %d are others than in the run that goes on, %d where it had %d:"
                 " in the rest of it some utterances come again and some not at all", epoch, len(sampler), of,

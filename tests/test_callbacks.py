@@ -1,5 +1,6 @@
 """Beside learning: the best of a run before is kept, chance depends on the batch alone, a wrong freeze is refused."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -32,6 +33,26 @@ def test_the_best_of_the_run_before_is_taken_along(tmp_path):
     assert mine.best_model_path == str(tmp_path / "two" / "best.ckpt") and float(mine.best_model_score) == 0.25
     assert not mine.check_monitor_top_k(TRAINER, torch.tensor(0.3))
     assert mine.check_monitor_top_k(TRAINER, torch.tensor(0.2))
+
+
+def test_all_that_were_kept_are_taken_along(tmp_path):
+    first = Best(dirpath=tmp_path / "one", monitor="val_cer", mode="min", filename="{epoch}", save_top_k=2)
+    (tmp_path / "one").mkdir()
+    scores = {
+        str(tmp_path / "one" / f"epoch={place}.ckpt"): torch.tensor(score) for place, score in ((0, 0.3), (2, 0.2))
+    }
+    for path in scores:
+        Path(path).write_text(path)
+    old, new = scores
+    kept = {"best_model_path": new, "best_model_score": scores[new], "best_k_models": scores}
+    mine = Best(dirpath=tmp_path / "two", monitor="val_cer", mode="min", filename="{epoch}", save_top_k=2)
+    mine.load_state_dict(first.state_dict() | kept | {"kth_best_model_path": old, "kth_value": scores[old]})
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["epoch=0.ckpt", "epoch=2.ckpt"]
+    assert mine.best_model_path == str(tmp_path / "two" / "epoch=2.ckpt") and float(mine.kth_value) == pytest.approx(
+        0.3
+    )
+    assert mine.check_monitor_top_k(TRAINER, torch.tensor(0.25))
+    assert not mine.check_monitor_top_k(TRAINER, torch.tensor(0.35))
 
 
 def test_a_best_that_is_gone_is_begun_anew(tmp_path):

@@ -349,10 +349,14 @@ def test_a_run_goes_on_with_the_rate_the_decay_and_the_patience_that_it_is_given
 def test_other_batches_than_in_the_run_that_goes_on_are_told(many, monkeypatch, caplog):
     cut(monkeypatch, many, 1, 2, RuntimeError("a bug"))
     path = "runs/try/version_1/checkpoints/last.ckpt"
-    for more, told in (([], False), (["--data.seed=5"], True)):
+    for more, told in (([], 0), (["--data.seed=5", "--trainer.reload_dataloaders_every_n_epochs=1"], 1)):
         caplog.clear()
-        train(["--resume", path, "--trainer.max_epochs=2", *more])
-        assert ("the batches of epoch 1 are others" in caplog.text) == told
+        train(["--resume", path, "--trainer.max_epochs=3", *more])
+        assert caplog.text.count("the batches of epoch 1 are others") == told
+    ended = train([*many, "--name=ended", "--trainer.limit_train_batches=2", "--trainer.max_epochs=1"])
+    caplog.clear()
+    train(["--resume", f"{ended.log_dir}/checkpoints/last.ckpt", "--trainer.max_epochs=2", "--data.seed=5"])
+    assert "are others" not in caplog.text  # there is no rest of it
 
 
 def test_batches_accumulated_before_a_crash_come_again(many, monkeypatch):
