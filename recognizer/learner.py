@@ -31,7 +31,8 @@ class Learner(Scorer):
     def __init__(self) -> None:
         super().__init__()
         self._average: Average | None = None
-        self._decays: list[float] = []
+        self._made: tuple[torch.optim.Optimizer, list[float]] | None = None
+        self._before: dict[str, float] = {}  # rate and decay of the run that goes on
         self._restored: tuple[dict[str, Tensor], int] | None = None
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
@@ -94,7 +95,7 @@ class Learner(Scorer):
     def configure_optimizers(self) -> Any:
         """The optimiser and the schedule that the settings name."""
         optimizer = OPTIMISERS[self.hparams["optimiser"]](self, self.hparams["lr"], self.hparams["weight_decay"])
-        self._decays = [group["weight_decay"] for group in optimizer.param_groups]
+        self._made = optimizer, [group["weight_decay"] for group in optimizer.param_groups]
         total = self.trainer.estimated_stepping_batches
         return [optimizer], schedules(self.hparams["schedule"], optimizer, total, self.hparams["warmup"])
 
@@ -109,10 +110,13 @@ class Learner(Scorer):
                 self._average.restore(*self._restored)
 
     def on_train_start(self) -> None:
-        """A run that goes on has the rate and the decay of the one before; these may be other ones now."""
-        if self._decays and self.trainer.ckpt_path:
+        """A run that goes on has the rate and the decay of the one before; these may be other ones now.
+
+        An optimiser that a child of this class put in the place of ours is left alone.
+        """
+        if self._made and self._before and self.trainer.optimizers[:1] == [self._made[0]]:
             plans = [plan.scheduler for plan in self.trainer.lr_scheduler_configs]
-            resuming.retune(self.trainer.optimizers[0], plans, self.hparams["lr"], self._decays)
+            resuming.retune(*self._made, plans, self._before, self.hparams)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step, which also moves the average."""
@@ -170,6 +174,7 @@ class Learner(Scorer):
             return
         whole = frontends.build(kept["frontend"]).config()  # older checkpoints hold what was said of it only
         resuming.follows({**kept, "frontend": whole}, self.hparams)
+        self._before = {name: kept[name] for name in ("lr", "weight_decay") if name in kept}
         if "learning" in checkpoint:
             learning = checkpoint["learning"]
             averaged = {name: checkpoint["state_dict"][name] for name in learning["weights"]}

@@ -254,10 +254,16 @@ class Network(nn.Module):
         answers = []
         model, decoder = (self, decoder) if decoder else self.usual
         hearing = Speakers(self.frontend, utterances) if per_speaker else None
-        for answer in reading.transcripts(model, utterances, decoder, batch_frames, hearing):
-            if isinstance(answer, RecognizerError):
-                raise answer
-            answers.append(answer)
+        learning = [module for module in self.modules() if module.training]
+        self.eval()  # or dropout would have its say behind a training
+        try:
+            for answer in reading.transcripts(model, utterances, decoder, batch_frames, hearing):
+                if isinstance(answer, RecognizerError):
+                    raise answer
+                answers.append(answer)
+        finally:
+            for module in learning:
+                module.training = True
         return answers
 
 

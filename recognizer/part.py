@@ -6,6 +6,7 @@ import abc
 import dataclasses
 import logging
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -181,7 +182,10 @@ class Files(Part):
         if unreadable:
             log.warning("%d of %d files left out of %s", unreadable, len(listed), name)
         if not self.utterances:
-            raise ManifestError(f"data.{name}", f"none of its {len(listed)} files can be read", "check the paths")
+            known, remedy = tuple(frontend.suffixes), "check the paths"
+            if not any(re.sub(r"#\d+$", "", row.path).lower().endswith(known) for row in rows):
+                remedy = f"data.frontend is {frontend.name!r}, for {' '.join(sorted(known))}: name that of these files"
+            raise ManifestError(f"data.{name}", f"none of its {len(listed)} files can be read", remedy)
 
     def sampler(self, workers: int, plan: Plan) -> Bins:
         """The batches of a rank, see `Bins`."""

@@ -113,7 +113,7 @@ def transcripts(
         DecoderError: the network gave something else than probabilities.
     """
     for job in _jobs(model, utterances, decoder.decode, budget, hearing):
-        yield job.error or _read(model, job, decoder.nbest)
+        yield job.error or _read(model, job, decoder.most)
 
 
 def alignments(
@@ -230,7 +230,7 @@ def judged(
 
     Args:
         steps: where each of the network's frames begins and ends.
-        asked: how many readings the decoder was asked for, at most.
+        asked: how many readings the decoder could have answered with.
     """
     counted = readings if asked >= ENOUGH else readings[:1]
     normalise, best = model.alphabet.normalise, readings[0]

@@ -41,20 +41,28 @@ def follows(kept: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
             raise CheckpointError("--resume", f"{name} is {new}, and in the checkpoint {old}", remedy)
 
 
-def retune(optimizer: Any, schedules: Sequence[Any], rate: float, decays: Sequence[float]) -> None:
-    """Let an optimiser and its schedules, taken up as they stood, go on with another highest rate and other decays.
+def retune(
+    optimizer: Any,
+    decays: Sequence[float],
+    schedules: Sequence[Any],
+    kept: Mapping[str, float],
+    mine: Mapping[str, Any],
+) -> None:
+    """Let an optimiser and its schedules, taken up as they stood, go on with another rate and another decay.
 
     Args:
-        rate: the highest of the learning rates, to which the schedules' shares refer.
-        decays: of each group of weights.
+        decays: what each group of weights has by the settings `mine`.
+        kept: the settings "lr" and "weight_decay" by which it learnt so far; what is as before is left alone.
     """
-    for group, decay in zip(optimizer.param_groups, decays, strict=True):
-        group["weight_decay"] = decay
-        if group["initial_lr"] != rate:
-            group["lr"] *= rate / group["initial_lr"]
-            group["initial_lr"] = rate
-    for schedule in schedules:
-        schedule.base_lrs = [rate] * len(decays)
+    share = mine["lr"] / kept["lr"] if kept.get("lr", mine["lr"]) != mine["lr"] else 1.0
+    for group in optimizer.param_groups if share != 1 else ():
+        group["lr"] *= share
+        group["initial_lr"] *= share
+    for schedule in schedules if share != 1 else ():
+        schedule.base_lrs = [rate * share for rate in schedule.base_lrs]
+    if kept.get("weight_decay", mine["weight_decay"]) != mine["weight_decay"]:
+        for group, decay in zip(optimizer.param_groups, decays, strict=False):
+            group["weight_decay"] = decay
 
 
 def _pairs(kept: Mapping[str, Any], mine: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any, str]]:

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 
+import numpy
 import pytest
 import torch
 from hypothesis import given
@@ -134,6 +135,15 @@ def test_nothing_reads_as_nothing(name: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_any_precision(name: str, dtype: torch.dtype) -> None:
     assert read(name, certain([1, 0, 2, 2]).to(dtype))[0][0].labels == (1, 2)
+
+
+@every
+def test_arrays_in_any_order(name: str) -> None:
+    """As of toolkits whose blank is the last label, turned around."""
+    given = numpy.log(numpy.random.default_rng(0).dirichlet(numpy.ones(4), (2, 9))[..., ::-1])
+    decoder, lengths = WAYS[name](4), numpy.array([9, 7])
+    assert decoder.decode(given, lengths) == decoder.decode(torch.tensor(given.copy()), torch.tensor(lengths))
+    assert max(map(len, decoder.decode(given, lengths))) <= decoder.most
 
 
 @every

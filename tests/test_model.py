@@ -5,6 +5,7 @@ import logging
 import math
 
 import pytest
+import tiny
 import torch
 from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader
@@ -248,3 +249,44 @@ def test_weights_of_another_shape_are_refused(tmp_path):
     save(tmp_path / "old.ckpt", model(width=7), recognizer_version=VERSION)  # narrower ones grow: tests/test_widen.py
     with pytest.raises(CheckpointError, match="another shape"):
         model().adopt(tmp_path / "old.ckpt")
+
+
+class Own(Recognizer):
+    """As a researcher's: an optimiser of its own in the place of the one that it was given, or other rates in it."""
+
+    way = "other"
+
+    def configure_optimizers(self):
+        (made,), plans = super().configure_optimizers()
+        if self.way == "other":
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+        for group, scale in zip(made.param_groups, (1.0, 0.1), strict=True):
+            group["lr"] *= scale
+            group["initial_lr"] *= scale
+        plans[0]["scheduler"].base_lrs = [group["initial_lr"] for group in made.param_groups]
+        return [made], plans
+
+
+@pytest.mark.parametrize("way", ["other", "split"])
+@pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers", "ignore:.*isinstance.treespec", "ignore:.*val_dataloader"
+)
+def test_an_own_optimiser_goes_on_as_it_was(tmp_path, monkeypatch, way):
+    monkeypatch.setattr(Own, "way", way)
+    models = [Own(Alphabet.of(["ab c"]).config(), FRONTENDS["speech"], STEMS["stack"], depth=1, width=5) for _ in "ab"]
+    rows = [batch(models[0])] * 2
+    first = trainer(tmp_path, max_epochs=1, enable_checkpointing=False)
+    first.fit(models[0], DataLoader(rows, batch_size=None))
+    first.save_checkpoint(tmp_path / "own.ckpt")
+    second = trainer(tmp_path, max_epochs=2, enable_checkpointing=False)
+    second.fit(models[1], DataLoader(rows, batch_size=None), ckpt_path=tmp_path / "own.ckpt", weights_only=True)
+    for one, two in zip(first.optimizers[0].param_groups, second.optimizers[0].param_groups, strict=True):
+        assert one.get("initial_lr") == two.get("initial_lr") and one["weight_decay"] == two["weight_decay"]
+
+
+def test_reading_leaves_dropout_out_and_training_on(tmp_path):
+    network = model(dropout=0.5).train()
+    network.stem.eval()  # frozen, say
+    path = str(tiny.sound(tmp_path / "a.wav"))
+    assert len({network.transcribe(path)[0].score for _ in range(3)}) == 1
+    assert network.training and network.layers.training and not network.stem.training

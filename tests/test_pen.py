@@ -176,6 +176,11 @@ def test_places_are_points_as_recorded(file: str) -> None:
         inner = PEN.places(item, part, len(PEN.frames(part)), 9.6, 20.2)
         assert (inner[0], inner[-1]) == (10, 20)
     assert sum(map(len, PEN.read(item, 7.2, 7.4).strokes)) == 1
+    rest = Ink((np.concatenate([np.zeros((300, 2)), hand().strokes[0][1:]]).astype(np.float32),))
+    places = PEN.places("", rest, len(PEN.frames(rest)))
+    assert (
+        places[0] == 0 and places[1] >= 299 and places[-1] == len(rest.strokes[0])
+    )  # the pen rests first
 
 
 def test_settings() -> None:

@@ -41,13 +41,12 @@ class Hypothesis:
 
 
 class Decoder(abc.ABC):
-    """Reads texts out of a matrix of log-probabilities. Frames behind a row's length never change its answer.
+    """Reads texts out of a matrix of log-probabilities. Frames behind a row's length never change its answer."""
 
-    Attributes:
-        nbest: how many hypotheses a row is answered with, at most.
-    """
-
-    nbest: int = 1
+    @property
+    def most(self) -> int:
+        """How many hypotheses a row can be answered with, by what was asked for and what there is room for."""
+        return 1
 
     def decode(self, log_probs: Tensor | Numbers, lengths: Tensor | Numbers) -> list[list[Hypothesis]]:
         """For each row its hypotheses, best first, at least one; of arrays of numpy or tensors on any device.
@@ -96,4 +95,6 @@ def check(log_probs: Tensor, lengths: Tensor) -> None:
 
 
 def _tensor(given: Tensor | Numbers) -> Tensor:
-    return given if isinstance(given, Tensor) else torch.tensor(np.asarray(given))  # a copy: arrays may be read-only
+    if isinstance(given, Tensor):
+        return given
+    return torch.from_numpy(np.array(given, order="C"))  # a copy: arrays may be read-only, or run backwards

@@ -249,6 +249,11 @@ class Beam(Decoder):
             return " ".join(hypothesis.words)
         return "".join(self.labels[label] for label in hypothesis.labels)
 
+    @property
+    def most(self) -> int:
+        """`nbest`, if the beam is as wide."""
+        return min(self.nbest, self.width)
+
     def search(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         """`nbest` hypotheses a row or fewer, best first; a label's confidence is its peak on the text's best path."""
         rows, _, labels = log_probs.shape

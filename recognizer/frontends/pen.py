@@ -115,7 +115,9 @@ class Pen(Frontend[Ink]):
         near, owner = normal(signal.strokes, self.settings["level"], self.settings["deslant"])
         recorded = np.interp(origins(near, owner, self.settings["step"], FINE), np.arange(len(near)), recorded)
         keep, place = laid(*even(near, owner, self.settings["step"], FINE))
-        return round(start or 0.0) + np.append(np.interp(np.arange(frames), place, recorded[keep]), len(points))
+        found = np.append(np.interp(np.arange(frames), place, recorded[keep]), len(points))
+        found[0] = 0.0  # also where the pen rests before it sets out
+        return round(start or 0.0) + found
 
 
 def _part(path: str, whole: Ink, start: float, end: float | None) -> Ink:
