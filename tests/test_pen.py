@@ -178,9 +178,7 @@ def test_places_are_points_as_recorded(file: str) -> None:
     assert sum(map(len, PEN.read(item, 7.2, 7.4).strokes)) == 1
     rest = Ink((np.concatenate([np.zeros((300, 2)), hand().strokes[0][1:]]).astype(np.float32),))
     places = PEN.places("", rest, len(PEN.frames(rest)))
-    assert (
-        places[0] == 0 and places[1] >= 299 and places[-1] == len(rest.strokes[0])
-    )  # the pen rests first
+    assert places[0] == 0 and places[1] >= 299 and places[-1] == len(rest.strokes[0])  # the pen rests first
 
 
 def test_settings() -> None:
