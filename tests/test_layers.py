@@ -82,7 +82,8 @@ def test_silence_reaches_gradients_too():
         {"name": "conv1d", "strides": [1, 2, 2]}, {"name": "conv1d", "channels": [8, 16, 32]},
         {"name": "conv1d", "channels": [], "strides": []}, {"name": "conv1d", "kernel": 4},
         {"name": "conv1d", "strides": [1, 0]}, {"name": "conv2d", "strides": [[2, 2]]},
-        {"name": "conv2d", "width": 0}, {"name": "conv2d", "kernel": 2}, {"name": "conv2d", "channels": [8, 0, 8]},
+        {"name": "conv2d", "width": 0}, {"name": "conv2d", "kernel": 2},
+        {"name": "conv2d", "channels": [], "strides": []}, {"name": "conv2d", "channels": [8, 0, 8]},
         {"name": "stack", "reduction": 0},
     ],
 )  # fmt: skip

@@ -66,6 +66,7 @@ class Pen(Frontend[Ink]):
         if not 0.02 <= step <= 2:
             raise ConfigError("frontend", f"step is {step}", "give 0.02 to 2 core heights")
         super().__init__(step=step, level=level, deslant=deslant)
+        self._known: tuple[Ink, tuple[np.ndarray, ...]] | None = None
 
     @property
     def size(self) -> int:
@@ -103,8 +104,8 @@ class Pen(Frontend[Ink]):
 
     def frames(self, signal: Ink) -> Tensor:
         """float32 [T, 28], see the class."""
-        points, stroke = normal(signal.strokes, self.settings["level"], self.settings["deslant"])
-        return torch.from_numpy(features(*even(points, stroke, self.settings["step"], FINE), self.settings["step"]))
+        _, _, fine, owner = self._traced(signal)
+        return torch.from_numpy(features(fine, owner, self.settings["step"]))
 
     def places(
         self, path: str, signal: Ink, frames: int, start: float | None = None, end: float | None = None
@@ -112,12 +113,22 @@ class Pen(Frontend[Ink]):
         """Numbers of points, with fractions; moves of the raised pen lie between two of them."""
         points, stroke = joined(signal.strokes)
         recorded = origins(points / core(points, stroke), stroke, CLOSE)
-        near, owner = normal(signal.strokes, self.settings["level"], self.settings["deslant"])
-        recorded = np.interp(origins(near, owner, self.settings["step"], FINE), np.arange(len(near)), recorded)
-        keep, place = laid(*even(near, owner, self.settings["step"], FINE))
+        near, number, fine, owner = self._traced(signal)
+        recorded = np.interp(origins(near, number, self.settings["step"], FINE), np.arange(len(near)), recorded)
+        keep, place = laid(fine, owner)
         found = np.append(np.interp(np.arange(frames), place, recorded[keep]), len(points))
         found[0] = 0.0  # also where the pen rests before it sets out
         return round(start or 0.0) + found
+
+    def _traced(self, signal: Ink) -> tuple[np.ndarray, ...]:
+        """Points of the trace and their strokes, before and after it is cut into steps; of the last ink it is kept, for
+        who has asked for its frames asks for their places next.
+        """
+        known = self._known
+        if known is None or known[0] is not signal:
+            near, number = normal(signal.strokes, self.settings["level"], self.settings["deslant"])
+            known = self._known = signal, (near, number, *even(near, number, self.settings["step"], FINE))
+        return known[1]
 
 
 def _part(path: str, whole: Ink, start: float, end: float | None) -> Ink:

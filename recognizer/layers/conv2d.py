@@ -38,7 +38,9 @@ class Conv2d(Streaming):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        fit([*channels, width], [*(min(pair) for pair in strides), 1], kernel)
+        fit(channels, [min(pair) for pair in strides], kernel)
+        if width < 1:
+            raise ValueError(f"width is {width}, and must be at least 1")
         self.reduction = math.prod(time for time, _ in strides)
         self.size = width
         self.strides = [(int(time), int(high)) for time, high in strides]
